@@ -1,0 +1,170 @@
+"""A directory of keys: private keys, the public keys present and past, and the one that signs.
+
+`<label>-<kid>.pem` are private keys; `jwks.json` is what is published, newest last, and only ever grows; `active` is
+one line with the kid that signs. A crash leaves at worst a private key that was never published, or a published one
+that is not active yet.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from keys import strict_json
+from keys.custody import files, pem_file
+from keys.custody.pem_file import PemSigner
+from keys.errors import CustodyError, KeysError, quoted
+from keys.key_ring import KeyRing
+from keys.public_key import PublicKey
+
+_LABEL = re.compile(r"[a-z]+")
+_KID = re.compile(r"[A-Za-z0-9_-]{43}")
+_PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.pem")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """A published key of the directory. The label is None when the private half is not here."""
+
+    kid: str
+    alg: str
+    label: str | None
+    active: bool
+
+
+def create(directory: Path, label: str, passphrase: bytes, *, activate: bool = False) -> PemSigner:
+    """Makes a key and publishes it; it signs from now on if asked, or if no key did.
+
+    Raises CustodyError "key.label_malformed", "key.jwks_damaged", "key.active_damaged", and what `pem_file.generate`
+    raises.
+    """
+    _check_label(label)
+    files.make_directory(directory)
+    with files.exclusive(directory):
+        published = _published(directory)
+        active = _active_kid(directory)
+        temporary = directory / ".pem.new"
+        files.discard(temporary)
+        signer = pem_file.generate(temporary, passphrase)
+        files.move(temporary, _private_path(directory, label, signer.kid))
+        jwks = KeyRing(keys=(*published, signer.public)).jwks()
+        files.replace(directory / "jwks.json", json.dumps(jwks, indent=2).encode("ascii") + b"\n")
+        if activate or active is None:
+            _write_active(directory, signer.kid)
+    return signer
+
+
+def make_active(directory: Path, label: str, kid: str) -> None:
+    """Has a published key sign from now on.
+
+    Raises CustodyError "key.label_malformed", "key.file_missing", "key.label_wrong", "key.not_published".
+    """
+    _check_label(label)
+    with files.exclusive(directory):
+        _check_usable(directory, label, kid)
+        _write_active(directory, kid)
+
+
+def load_active(directory: Path, label: str, passphrase: bytes) -> PemSigner:
+    """Opens the key that signs.
+
+    Raises CustodyError "key.none_active", "key.active_damaged", "key.label_malformed", "key.label_wrong",
+    "key.not_published", "key.name_wrong" when the file holds another key than its name says, and what
+    `pem_file.load` raises.
+    """
+    _check_label(label)
+    kid = _active_kid(directory)
+    if kid is None:
+        raise CustodyError("key.none_active", f"{directory}: no key is active; create one, or make one active")
+    _check_usable(directory, label, kid)
+    path = _private_path(directory, label, kid)
+    signer = pem_file.load(path, passphrase)
+    if signer.kid != kid:
+        raise CustodyError("key.name_wrong", f"{path}: holds the key {signer.kid}; restore the file")
+    return signer
+
+
+def load_ring(directory: Path) -> KeyRing:
+    """Reads the published keys. Raises CustodyError "key.none_published", "key.jwks_damaged"."""
+    published = _published(directory)
+    if not published:
+        raise CustodyError("key.none_published", f"{directory}: no key is published; create one")
+    return KeyRing(keys=published)
+
+
+def list_keys(directory: Path) -> tuple[KeyEntry, ...]:
+    """Lists the published keys, newest last.
+
+    Raises CustodyError "key.directory_unreadable", "key.jwks_damaged", "key.active_damaged", "key.label_wrong".
+    """
+    labels = _labels(directory)
+    active = _active_kid(directory)
+    return tuple(
+        KeyEntry(kid=key.kid, alg=key.alg, label=labels.get(key.kid), active=key.kid == active)
+        for key in _published(directory)
+    )
+
+
+def _check_label(label: str) -> None:
+    if not _LABEL.fullmatch(label):
+        raise CustodyError("key.label_malformed", f"the label {quoted(label)} must be small letters a-z only")
+
+
+def _check_usable(directory: Path, label: str, kid: str) -> None:
+    """Refuses a key that is not here under the label, or whose signatures nobody could verify."""
+    found = _labels(directory).get(kid)
+    if found is None:
+        path = directory / f"{label}-{kid[:48]}.pem"
+        raise CustodyError("key.file_missing", f"{path}: there is no such file; restore it, or make another key active")
+    if found != label:
+        detail = f"{directory}: key {kid} is a {found} key, not a {label} key; make a {label} key active"
+        raise CustodyError("key.label_wrong", detail)
+    if all(key.kid != kid for key in _published(directory)):
+        raise CustodyError("key.not_published", f"{directory}: key {kid} is not in jwks.json; restore that file")
+
+
+def _private_path(directory: Path, label: str, kid: str) -> Path:
+    return directory / f"{label}-{kid}.pem"
+
+
+def _write_active(directory: Path, kid: str) -> None:
+    files.replace(directory / "active", f"{kid}\n".encode("ascii"))
+
+
+def _active_kid(directory: Path) -> str | None:
+    path = directory / "active"
+    data = files.read_public(path)
+    if data is None:
+        return None
+    kid = data.decode("ascii", "replace").strip()
+    if not _KID.fullmatch(kid):
+        raise CustodyError("key.active_damaged", f"{path}: must be one line with a kid; make a key active again")
+    return kid
+
+
+def _published(directory: Path) -> tuple[PublicKey, ...]:
+    path = directory / "jwks.json"
+    data = files.read_public(path)
+    if data is None:
+        return ()
+    try:
+        return KeyRing.from_jwks(strict_json.decode_object(data)).keys
+    except KeysError as error:
+        raise CustodyError("key.jwks_damaged", f"{path}: {error.detail}; restore it") from error
+
+
+def _labels(directory: Path) -> dict[str, str]:
+    """Gives the label of every private key by kid."""
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise CustodyError("key.directory_unreadable", f"{directory}: cannot be read: {error}") from error
+    labels: dict[str, str] = {}
+    for match in filter(None, map(_PRIVATE_FILE.fullmatch, names)):
+        label, kid = match.groups()
+        if kid in labels:
+            detail = f"{directory}: key {kid} is here as a {labels[kid]} and as a {label} key; remove the wrong file"
+            raise CustodyError("key.label_wrong", detail)
+        labels[kid] = label
+    return labels

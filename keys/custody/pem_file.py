@@ -1,0 +1,84 @@
+"""Private keys in PEM files: PKCS#8, encrypted under a passphrase, for the owner's eyes only."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from keys import algorithms
+from keys.algorithms.ecdsa import ES256
+from keys.custody import files
+from keys.custody.passphrase import usable
+from keys.errors import AlgorithmError, CustodyError
+from keys.public_key import PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PemSigner:
+    """A `keys.custody.Signer` whose private key was read into memory."""
+
+    public: PublicKey
+    _private: object = field(repr=False, compare=False)
+
+    @property
+    def alg(self) -> str:
+        """The JOSE name of the algorithm."""
+        return self.public.alg
+
+    @property
+    def kid(self) -> str:
+        """The name of the key: its thumbprint."""
+        return self.public.kid
+
+    def sign(self, message: bytes) -> bytes:
+        """Signs as JWS does (RFC 7518 §3)."""
+        return algorithms.named(self.public.alg).sign(self._private, message)
+
+
+def generate(path: Path, passphrase: bytes) -> PemSigner:
+    """Makes a P-256 key in a new file, mode 0600, on disk when this returns.
+
+    The file's own cost of guessing is low (PBKDF2, 2048 rounds: all the library offers), so let the passphrase be a
+    random one. Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", and what `files.create` raises.
+    """
+    encryption = serialization.BestAvailableEncryption(usable(passphrase))
+    private = ES256.generate()
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    files.create(path, pem)
+    return _signer(private)
+
+
+def load(path: Path, passphrase: bytes) -> PemSigner:
+    """Opens an encrypted P-256 key.
+
+    Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", "key.damaged", "key.not_encrypted",
+    "key.passphrase_wrong", "key.kind", and what `files.read_secret` raises.
+    """
+    usable(passphrase)
+    pem = files.read_secret(path)
+    _check_encrypted(path, pem)
+    try:
+        return _signer(serialization.load_pem_private_key(pem, passphrase))
+    except ValueError as error:
+        # The encryption does not authenticate: a wrong passphrase and damaged ciphertext look the same.
+        detail = f"{path}: the passphrase does not open it; set the one it was made with, or restore the file"
+        raise CustodyError("key.passphrase_wrong", detail) from error
+    except (UnsupportedAlgorithm, AlgorithmError) as error:
+        raise CustodyError("key.kind", f"{path}: not a P-256 private key; give the file of one") from error
+
+
+def _signer(private: object) -> PemSigner:
+    return PemSigner(public=PublicKey.of(ES256.public(private), ES256.name), _private=private)
+
+
+def _check_encrypted(path: Path, pem: bytes) -> None:
+    """Tells a damaged or unencrypted file from a wrong passphrase: only a sound encrypted key asks for one."""
+    try:
+        serialization.load_pem_private_key(pem, None)
+    except TypeError:
+        return
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CustodyError("key.damaged", f"{path}: not a readable PEM private key; restore it") from error
+    mend = "encrypt it with openssl pkcs8 -topk8 -v2 aes-256-cbc, or make a new key"
+    raise CustodyError("key.not_encrypted", f"{path}: the private key is not encrypted; {mend}")

@@ -1,0 +1,39 @@
+"""Keys for the tests of `keys`, made anew in every run."""
+
+from pathlib import Path
+
+import pytest
+
+from keys.custody import pem_file
+from keys.custody.pem_file import PemSigner
+from keys.key_ring import KeyRing
+
+PASSPHRASE = b"only for tests"
+
+
+@pytest.fixture(scope="session")
+def passphrase() -> bytes:
+    return PASSPHRASE
+
+
+@pytest.fixture(scope="session")
+def pem_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound key file. Not to be changed: copy it."""
+    path = tmp_path_factory.mktemp("key") / "key.pem"
+    pem_file.generate(path, PASSPHRASE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def signer(pem_path: Path) -> PemSigner:
+    return pem_file.load(pem_path, PASSPHRASE)
+
+
+@pytest.fixture(scope="session")
+def other_signer(tmp_path_factory: pytest.TempPathFactory) -> PemSigner:
+    return pem_file.generate(tmp_path_factory.mktemp("other") / "key.pem", PASSPHRASE)
+
+
+@pytest.fixture(scope="session")
+def ring(signer: PemSigner, other_signer: PemSigner) -> KeyRing:
+    return KeyRing(keys=(signer.public, other_signer.public))

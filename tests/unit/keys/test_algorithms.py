@@ -1,0 +1,221 @@
+import hashlib
+from collections.abc import Mapping
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from keys import algorithms, base64url
+from keys.algorithms.ecdsa import ES256
+from keys.errors import AlgorithmError, MalformedError, SignatureError
+
+ORDER = ec.SECP256R1().group_order
+PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+COEFFICIENT_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+# RFC 7515 A.3
+RFC_JWK = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+}
+RFC_INPUT = (
+    b"eyJhbGciOiJFUzI1NiJ9"
+    b".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+)
+RFC_SIGNATURE = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+
+
+@pytest.fixture(scope="module")
+def private() -> ec.EllipticCurvePrivateKey:
+    return ES256.generate()
+
+
+def both(r: int, s: int) -> bytes:
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def test_the_table_is_by_name_and_read_only() -> None:
+    assert {name: algorithm.name for name, algorithm in algorithms.ALGORITHMS.items()} == {"ES256": "ES256"}
+    assert algorithms.named("ES256") is ES256
+    with pytest.raises(TypeError):
+        algorithms.ALGORITHMS["none"] = ES256  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["none", "HS256", "es256", "ES256 ", ""])
+def test_an_algorithm_out_of_the_table_is_refused(name: str) -> None:
+    with pytest.raises(AlgorithmError) as caught:
+        algorithms.named(name)
+    assert caught.value.code == "signature.algorithm_unknown"
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"kty": "RSA"}, "key.kind"),
+        ({"kty": "EC", "crv": "P-384"}, "key.kind"),
+        ({"kty": "EC", "crv": ["P-256"]}, "key.kind"),
+        ({"kty": "OKP", "crv": "Ed25519"}, "key.kind"),
+        ({"kty": "oct"}, "key.kind"),
+        ({}, "key.kind"),
+        ({"kty": "EC", "crv": "P-256", "alg": "ES384"}, "jwk.algorithm_wrong"),
+        ({"kty": "EC", "crv": "P-256", "alg": "ECDH-ES"}, "jwk.algorithm_wrong"),
+        ({"kty": "EC", "crv": "P-256", "alg": None}, "jwk.algorithm_wrong"),
+    ],
+)
+def test_a_jwk_for_no_algorithm_of_ours_is_refused(members: Mapping[str, object], code: str) -> None:
+    with pytest.raises(AlgorithmError) as caught:
+        algorithms.for_jwk(members)
+    assert caught.value.code == code
+
+
+def test_rfc_7515_appendix_a_3() -> None:
+    public = ES256.public_from_jwk(RFC_JWK)
+    ES256.verify(public, base64url.decode(RFC_SIGNATURE), RFC_INPUT)
+    assert ES256.public_jwk(public) == RFC_JWK
+    with pytest.raises(SignatureError):
+        ES256.verify(public, base64url.decode(RFC_SIGNATURE), RFC_INPUT + b"A")
+
+
+def test_what_one_key_signed_no_other_key_did(private: ec.EllipticCurvePrivateKey) -> None:
+    signature = ES256.sign(private, b"message")
+    assert len(signature) == 64
+    ES256.verify(ES256.public(private), signature, b"message")
+    with pytest.raises(SignatureError) as caught:
+        ES256.verify(ES256.public(ES256.generate()), signature, b"message")
+    assert caught.value.code == "signature.wrong"
+
+
+def test_short_r_and_s_keep_their_leading_zeros(private: ec.EllipticCurvePrivateKey) -> None:
+    # One signature in 128 has such an r or s.
+    public = ES256.public(private)
+    short = 0
+    for number in range(2000):
+        message = number.to_bytes(2, "big")
+        signature = ES256.sign(private, message)
+        assert len(signature) == 64
+        if 0 in (signature[0], signature[32]):
+            ES256.verify(public, signature, message)
+            short += 1
+    assert short > 0
+
+
+@pytest.mark.parametrize("bit", range(0, 512, 7))
+def test_no_bit_of_a_signature_can_change(private: ec.EllipticCurvePrivateKey, bit: int) -> None:
+    signature = bytearray(ES256.sign(private, b"message"))
+    signature[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(SignatureError) as caught:
+        ES256.verify(ES256.public(private), bytes(signature), b"message")
+    assert caught.value.code == "signature.wrong"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        b"",
+        bytes(63),
+        bytes(65),
+        bytes(96),
+        both(0, 0),
+        both(0, 1),
+        both(1, 0),
+        both(ORDER, 1),
+        both(1, ORDER),
+        both(2**256 - 1, 1),
+        both(1, 1),
+        both(ORDER - 1, ORDER - 1),
+    ],
+    ids=range(12),
+)
+def test_numbers_that_are_no_signature_are_refused(private: ec.EllipticCurvePrivateKey, signature: bytes) -> None:
+    with pytest.raises(SignatureError) as caught:
+        ES256.verify(ES256.public(private), signature, b"message")
+    assert caught.value.code == "signature.wrong"
+
+
+def test_s_a_whole_order_too_large_is_refused() -> None:
+    # s + n is s modulo n, and fits 32 bytes where s is small; so a key is sought whose signature has a small s.
+    nonce = ES256.generate().private_numbers()
+    r, s = nonce.public_numbers.x % ORDER, 5
+    digest = int.from_bytes(hashlib.sha256(b"message").digest(), "big")
+    found = ec.derive_private_key((s * nonce.private_value - digest) * pow(r, -1, ORDER) % ORDER, ec.SECP256R1())
+    ES256.verify(found.public_key(), both(r, s), b"message")
+    with pytest.raises(SignatureError):
+        ES256.verify(found.public_key(), both(r, s + ORDER), b"message")
+
+
+def test_a_signature_has_a_mirror_image(private: ec.EllipticCurvePrivateKey) -> None:
+    signature = ES256.sign(private, b"message")
+    mirrored = signature[:32] + (ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
+    ES256.verify(ES256.public(private), mirrored, b"message")
+
+
+def test_der_is_not_a_jws_signature(private: ec.EllipticCurvePrivateKey) -> None:
+    signature = ES256.sign(private, b"message")
+    der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    assert both(*decode_dss_signature(der)) == signature
+    with pytest.raises(SignatureError):
+        ES256.verify(ES256.public(private), der, b"message")
+
+
+def test_keys_of_another_kind_are_refused() -> None:
+    foreign: list[ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey] = [
+        ec.generate_private_key(ec.SECP256K1()),
+        ec.generate_private_key(ec.SECP384R1()),
+        rsa.generate_private_key(65537, 2048),
+    ]
+    for private in foreign:
+        for attempt in (
+            lambda private=private: ES256.sign(private, b""),
+            lambda private=private: ES256.public(private),
+            lambda private=private: ES256.verify(private.public_key(), bytes(64), b""),
+            lambda private=private: ES256.public_jwk(private.public_key()),
+        ):
+            with pytest.raises(AlgorithmError) as caught:
+                attempt()
+            assert caught.value.code == "key.kind"
+
+
+def small_point() -> tuple[int, int]:
+    """Finds a point whose x is so small that x + p still fits 32 bytes."""
+    for x in range(1000):
+        square = (x**3 - 3 * x + COEFFICIENT_B) % PRIME
+        y = pow(square, (PRIME + 1) // 4, PRIME)
+        if y * y % PRIME == square:
+            return x, y
+    raise AssertionError
+
+
+def coordinate(number: int) -> str:
+    return base64url.encode(number.to_bytes(32, "big"))
+
+
+def test_a_coordinate_has_one_form() -> None:
+    x, y = small_point()
+    ES256.public_from_jwk({"x": coordinate(x), "y": coordinate(y)})
+    with pytest.raises(MalformedError):
+        ES256.public_from_jwk({"x": coordinate(x + PRIME), "y": coordinate(y)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x": None},
+        {"x": 1},
+        {"x": ""},
+        {"x": RFC_JWK["x"] + "="},
+        {"x": RFC_JWK["x"][:-1]},
+        {"x": "AA" + RFC_JWK["x"]},
+        {"y": base64url.encode(bytes(31))},
+        {"y": base64url.encode(bytes(33))},
+        {"y": base64url.encode(bytes(32))},
+        {"x": base64url.encode(bytes(32)), "y": base64url.encode(bytes(32))},
+        {"y": RFC_JWK["x"]},
+        {"x": RFC_JWK["y"], "y": RFC_JWK["x"]},
+    ],
+)
+def test_coordinates_that_are_no_point_are_refused(change: Mapping[str, object]) -> None:
+    with pytest.raises(MalformedError) as caught:
+        ES256.public_from_jwk({**RFC_JWK, **change})
+    assert caught.value.code == "jwk.malformed"
