@@ -1,0 +1,1 @@
+"""Turns a dossier into a decision and a decision into a receipt statement; knows no database, no HTTP and no clock."""

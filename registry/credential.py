@@ -1,0 +1,388 @@
+"""A credential as a register knows it: claims, lifecycle events, and its state at a legal instant."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from registry.document import LegalBasis
+from registry.errors import DocumentError
+from registry.field import Field, ValueProblem, forbidden_text, read_fact
+from registry.identifiers import compact, uscc_well_formed
+from registry.period import InstantError, Period, format_instant, parse_instant
+from registry.profile import CredentialProfile
+
+EVENTS = ("amended", "suspended", "reinstated", "revoked", "cancelled", "superseded")
+REVOCATION_KINDS = ("annulled", "penalty", "withdrawn")
+"""撤销 (annulled), 吊销 (penalty), 撤回 (withdrawn)."""
+SUBJECT_KINDS = ("organisation", "person")
+
+_FINAL = ("revoked", "cancelled", "superseded")  # gravest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The holder. A natural person's name is never shown to the public."""
+
+    kind: str
+    name: str
+    uscc: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One lifecycle step: `effective_at` in law, `recorded_at` in the register."""
+
+    event: str
+    effective_at: datetime
+    recorded_at: datetime
+    kind: str | None = None
+    reason_code: str | None = None
+    legal_basis: tuple[LegalBasis, ...] = ()
+    successor: Mapping[str, str] | None = None
+    changes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialState:
+    """What holds at one legal instant. `status` says nothing of the validity period."""
+
+    status: str
+    event: Event | None
+    subject: Subject
+    validity: Period
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One version of a credential: what the register knew from some `known_from` on."""
+
+    type: str
+    number: str
+    issuer: str
+    subject: Subject
+    issued_at: datetime
+    validity: Period
+    attributes: Mapping[str, Any]
+    recorded_at: datetime
+    predecessor: str | None = None
+    events: tuple[Event, ...] = ()
+
+    def state_at(self, valid_at: datetime) -> CredentialState:
+        """Folds the events effective by then. Of several final steps the gravest counts."""
+        subject, validity, attributes = self.subject, self.validity, self.attributes
+        status, deciding = "valid", None
+        for event in self.events:
+            if event.effective_at > valid_at:
+                continue
+            if event.event == "amended":
+                subject, validity, attributes = _amend(event.changes or {}, subject, validity, attributes)
+            elif event.event in _FINAL:
+                if status not in _FINAL or _FINAL.index(event.event) < _FINAL.index(status):
+                    status, deciding = event.event, event
+            elif status not in _FINAL:
+                status = "suspended" if event.event == "suspended" else "valid"
+                deciding = event if status == "suspended" else None
+        return CredentialState(status=status, event=deciding, subject=subject, validity=validity, attributes=attributes)
+
+    def content(self) -> dict[str, Any]:
+        """The version as plain values, ready for canonical JSON; `from_content` reads it back."""
+        return {
+            "type": self.type,
+            "number": self.number,
+            "issuer": self.issuer,
+            "subject": _subject_content(self.subject),
+            "issued_at": format_instant(self.issued_at),
+            "valid_from": _instant_or_none(self.validity.start),
+            "valid_until": _instant_or_none(self.validity.end),
+            "attributes": dict(self.attributes),
+            "recorded_at": format_instant(self.recorded_at),
+            "predecessor": self.predecessor,
+            "events": [_event_content(event) for event in self.events],
+        }
+
+    @staticmethod
+    def from_content(content: Mapping[str, Any]) -> "Credential":
+        """The version that `content` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+        return Credential(
+            type=content["type"],
+            number=content["number"],
+            issuer=content["issuer"],
+            subject=_subject(content["subject"]),
+            issued_at=datetime.fromisoformat(content["issued_at"]),
+            validity=Period(start=_stored_instant(content["valid_from"]), end=_stored_instant(content["valid_until"])),
+            attributes=content["attributes"],
+            recorded_at=datetime.fromisoformat(content["recorded_at"]),
+            predecessor=content["predecessor"],
+            events=tuple([_event(event) for event in content["events"]]) if content["events"] else (),
+        )
+
+
+def credential_id(type_id: str, number: str, issuer: str) -> str:
+    """The opaque id: a digest of type, normalised number and issuer, so that loading twice names it the same."""
+    seed = "\x1f".join(("accord-credential-v1", type_id, number, issuer)).encode()
+    return "cred_" + base64.b32encode(hashlib.sha256(seed).digest()[:15]).decode().lower()
+
+
+def standing(state: CredentialState, valid_at: datetime) -> str:
+    """The status people see: the lifecycle status, else whether the period has begun or ended."""
+    if state.status != "valid":
+        return state.status
+    if state.validity.start is not None and valid_at < state.validity.start:
+        return "not_yet_valid"
+    if state.validity.end is not None and state.validity.end <= valid_at:
+        return "expired"
+    return "valid"
+
+
+def versions(credential: Credential) -> tuple[Credential, ...]:
+    """The versions that a credential's own recording instants imply, oldest first."""
+    instants = sorted({credential.recorded_at, *(event.recorded_at for event in credential.events)})
+    return tuple(
+        replace(credential, events=tuple(event for event in credential.events if event.recorded_at <= instant))
+        for instant in instants
+    )
+
+
+def known_from(version: Credential) -> datetime:
+    """The instant from which the register knew this version."""
+    return max([version.recorded_at, *(event.recorded_at for event in version.events)])
+
+
+def _instant_or_none(instant: datetime | None) -> str | None:
+    return None if instant is None else format_instant(instant)
+
+
+def _stored_instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _subject_content(subject: Subject) -> dict[str, Any]:
+    return {"kind": subject.kind, "name": subject.name, "uscc": subject.uscc}
+
+
+def _subject(content: Mapping[str, Any]) -> Subject:
+    return Subject(kind=content["kind"], name=content["name"], uscc=content["uscc"])
+
+
+def _event_content(event: Event) -> dict[str, Any]:
+    return {
+        "event": event.event,
+        "effective_at": format_instant(event.effective_at),
+        "recorded_at": format_instant(event.recorded_at),
+        "kind": event.kind,
+        "reason_code": event.reason_code,
+        "legal_basis": [basis.statement() for basis in event.legal_basis],
+        "successor": None if event.successor is None else dict(event.successor),
+        "changes": None if event.changes is None else dict(event.changes),
+    }
+
+
+def _event(content: Mapping[str, Any]) -> Event:
+    return Event(
+        event=content["event"],
+        effective_at=datetime.fromisoformat(content["effective_at"]),
+        recorded_at=datetime.fromisoformat(content["recorded_at"]),
+        kind=content["kind"],
+        reason_code=content["reason_code"],
+        legal_basis=tuple(LegalBasis(**basis) for basis in content["legal_basis"]),
+        successor=content["successor"],
+        changes=content["changes"],
+    )
+
+
+def _amend(
+    changes: Mapping[str, Any], subject: Subject, validity: Period, attributes: Mapping[str, Any]
+) -> tuple[Subject, Period, Mapping[str, Any]]:
+    if "subject" in changes:
+        subject = _subject(changes["subject"])
+    if "valid_until" in changes:
+        validity = Period(start=validity.start, end=_stored_instant(changes["valid_until"]))
+    if "attributes" in changes:
+        attributes = {**attributes, **changes["attributes"]}
+    return subject, validity, attributes
+
+
+class _Reader:
+    """One object of a credential document, read member by member like a policy `Table`."""
+
+    def __init__(self, content: Any, where: str) -> None:
+        self.where = where
+        if not isinstance(content, dict):
+            raise DocumentError(where or "document", "must be an object")
+        self._left = dict(content)
+
+    def path(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+    def take(self, key: str) -> Any:
+        return self._left.pop(key, None)
+
+    def text(self, key: str) -> str:
+        value = self.take(key)
+        if not isinstance(value, str) or not value.strip() or forbidden_text(value):
+            raise DocumentError(self.path(key), "must be a text that is not empty, without control characters")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        return self.text(key) if self._left.get(key) is not None else self.take(key)
+
+    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(key)
+        if value not in allowed:
+            raise DocumentError(self.path(key), f"{value!r} is not allowed; allowed: {', '.join(allowed)}")
+        return value
+
+    def instant(self, key: str) -> datetime:
+        try:
+            return parse_instant(self.text(key))
+        except InstantError as error:
+            raise DocumentError(self.path(key), f"must be RFC 3339 with an offset ({error.code})") from None
+
+    def optional_instant(self, key: str) -> datetime | None:
+        return self.instant(key) if self._left.get(key) is not None else self.take(key)
+
+    def has(self, key: str) -> bool:
+        return key in self._left
+
+    def done(self) -> None:
+        for key in self._left:
+            raise DocumentError(self.path(key), "unknown member")
+
+
+def _read_subject(content: Any, where: str) -> Subject:
+    reader = _Reader(content, where)
+    subject = Subject(
+        kind=reader.choice("kind", SUBJECT_KINDS), name=reader.text("name"), uscc=reader.optional_text("uscc")
+    )
+    if subject.uscc is not None:
+        subject = replace(subject, uscc=compact(subject.uscc))
+        if not uscc_well_formed(subject.uscc or ""):
+            raise DocumentError(f"{where}.uscc", "must be 18 characters of the USCC alphabet (no I, O, S, V, Z)")
+    reader.done()
+    return subject
+
+
+def _read_table(field: Field, value: Any, where: str) -> list[dict[str, str]]:
+    if not isinstance(value, list) or not value:
+        raise DocumentError(where, "must be a list of rows that is not empty")
+    rows = []
+    for number, row in enumerate(value):
+        reader = _Reader(row, f"{where}[{number}]")
+        rows.append({column: reader.text(column) for column in field.columns})
+        reader.done()
+    return rows
+
+
+def _read_attributes(content: Any, fields: Mapping[str, Field], where: str, *, partial: bool) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise DocumentError(where, "must be an object")
+    attributes: dict[str, Any] = {}
+    for name, value in content.items():
+        path = f"{where}.{name}"
+        if name not in fields:
+            raise DocumentError(path, f"unknown attribute; known: {', '.join(fields)}")
+        field = fields[name]
+        try:
+            if field.kind == "table":
+                attributes[name] = _read_table(field, value, path)
+            elif field.kind == "instant":
+                attributes[name] = format_instant(parse_instant(str(value)))
+            else:
+                read = read_fact(field, value, written=False)
+                attributes[name] = list(read) if isinstance(read, tuple) else read
+        except (ValueProblem, InstantError) as error:
+            raise DocumentError(path, f"must be of kind {field.kind} ({error})") from None
+    for name, field in fields.items():
+        if field.required and name not in attributes and not partial:
+            raise DocumentError(f"{where}.{name}", "is missing")
+    return attributes
+
+
+def _read_changes(content: Any, profile: CredentialProfile, where: str) -> dict[str, Any]:
+    reader = _Reader(content, where)
+    changes: dict[str, Any] = {}
+    if reader.has("subject"):
+        changes["subject"] = _subject_content(_read_subject(reader.take("subject"), f"{where}.subject"))
+    if reader.has("valid_until"):
+        changes["valid_until"] = _instant_or_none(reader.optional_instant("valid_until"))
+    if reader.has("attributes"):
+        changes["attributes"] = _read_attributes(
+            reader.take("attributes"), profile.attributes, f"{where}.attributes", partial=True
+        )
+    reader.done()
+    if not changes:
+        raise DocumentError(where, "an amendment must change something: subject, valid_until or attributes")
+    return changes
+
+
+def _read_event(content: Any, profile: CredentialProfile, where: str) -> Event:
+    reader = _Reader(content, where)
+    name = reader.choice("event", EVENTS)
+    successor = reader.take("successor")
+    changes = reader.take("changes")
+    if (name == "superseded") != (successor is not None):
+        raise DocumentError(f"{where}.successor", "belongs to a superseded credential, which needs it")
+    if (name == "amended") != (changes is not None):
+        raise DocumentError(f"{where}.changes", "belongs to an amendment, which needs it")
+    if successor is not None:
+        named = _Reader(successor, f"{where}.successor")
+        successor = {"number": named.text("number"), "issuer": named.text("issuer")}
+        named.done()
+    bases = reader.take("legal_basis") or []
+    event = Event(
+        event=name,
+        effective_at=reader.instant("effective_at"),
+        recorded_at=reader.instant("recorded_at"),
+        kind=reader.choice("kind", REVOCATION_KINDS) if name == "revoked" else reader.optional_text("kind"),
+        reason_code=reader.optional_text("reason_code"),
+        legal_basis=tuple(_read_basis(basis, f"{where}.legal_basis") for basis in bases),
+        successor=successor,
+        changes=None if changes is None else _read_changes(changes, profile, f"{where}.changes"),
+    )
+    reader.done()
+    return event
+
+
+def _read_basis(content: Any, where: str) -> LegalBasis:
+    reader = _Reader(content, where)
+    basis = LegalBasis(
+        instrument=reader.text("instrument"),
+        number=reader.optional_text("number"),
+        article=reader.optional_text("article"),
+    )
+    reader.done()
+    return basis
+
+
+def read_credential(content: Any, profile: CredentialProfile) -> Credential:
+    """A credential from an outside document, judged against its profile. Raises `DocumentError`."""
+    reader = _Reader(content, "")
+    start, end = reader.optional_instant("valid_from"), reader.optional_instant("valid_until")
+    try:
+        validity = Period(start=start, end=end)
+    except ValueError:
+        raise DocumentError("valid_until", "must be after valid_from") from None
+    events = [
+        _read_event(event, profile, f"events[{number}]") for number, event in enumerate(reader.take("events") or [])
+    ]
+    credential = Credential(
+        type=reader.choice("type", (profile.id,)),
+        number=reader.text("number"),
+        issuer=reader.text("issuer"),
+        subject=_read_subject(reader.take("subject"), "subject"),
+        issued_at=reader.instant("issued_at"),
+        validity=validity,
+        attributes=_read_attributes(reader.take("attributes") or {}, profile.attributes, "attributes", partial=False),
+        recorded_at=reader.instant("recorded_at"),
+        predecessor=reader.optional_text("predecessor"),
+        events=tuple(sorted(events, key=lambda event: (event.effective_at, event.recorded_at))),
+    )
+    reader.done()
+    for number, event in enumerate(events):
+        if event.recorded_at < credential.recorded_at:
+            raise DocumentError(f"events[{number}].recorded_at", "is before the credential's own recorded_at")
+    return credential

@@ -1,0 +1,71 @@
+"""Checks, their findings, and the reasons that follow from them: values with stable codes and no language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+from registry.document import LegalBasis, LocalText
+from registry.jurisdiction import Authority
+
+CHECKS = (
+    "format",
+    "signature",
+    "path",
+    "issuer",
+    "status",
+    "validity",
+    "scope",
+    "subject",
+    "agreement",
+    "freshness",
+)
+"""The ten checks, in the order in which they are always reported."""
+
+Result = Literal["passed", "failed", "indeterminate", "skipped"]
+
+Param = str | int | datetime | LocalText
+Params = Mapping[str, Param]
+NO_PARAMS: Params = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found. A warning is `passed` with a code of the reason families.
+
+    `variant` chooses among wordings of one code; `evidence` are digests of what the check rested on.
+    """
+
+    check: str
+    result: Result
+    code: str | None = None
+    variant: str = ""
+    params: Params = field(default_factory=lambda: NO_PARAMS)
+    evidence: tuple[str, ...] = ()
+    legal_basis: tuple[LegalBasis, ...] = ()
+    contact: Authority | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a decision is what it is, in law and in fact, and whom to ask."""
+
+    code: str
+    legal_basis: tuple[LegalBasis, ...]
+    variant: str = ""
+    params: Params = field(default_factory=lambda: NO_PARAMS)
+    contact: Authority | None = None
+
+
+def reason_of(finding: Finding) -> Reason:
+    """The reason that repeats a finding. Raises `ValueError` for a finding without a code."""
+    if finding.code is None:
+        raise ValueError(f"the finding of {finding.check} has no code")
+    return Reason(
+        code=finding.code,
+        variant=finding.variant,
+        params=finding.params,
+        legal_basis=finding.legal_basis,
+        contact=finding.contact,
+    )

@@ -1,0 +1,211 @@
+"""Jurisdictions, their areas and the authorities that issue credentials there or answer for them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry.document import LocalText, PolicyDocument, Table
+from registry.period import Period
+
+CONFIDENCE = ("V", "S", "G", "U")
+"""How sure a datum is: verified, secondary source, general knowledge, uncertain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """An area by its GB/T 2260 code (or a code in local use), with the codes of the areas inside it."""
+
+    code: str
+    name: LocalText
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Competence:
+    """What an authority may issue: a credential type, in some areas, in some period."""
+
+    type: str
+    areas: tuple[str, ...]
+    period: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """A body that issues credentials (`competences`) or answers questions about them (`answers_for`)."""
+
+    id: str
+    name: LocalText
+    jurisdiction: str
+    phone: str | None
+    url: str | None
+    answers_for: frozenset[str]
+    competences: tuple[Competence, ...]
+    confidence: str
+
+    def issues(self, type_id: str) -> bool:
+        """Whether it is or ever was competent to issue this type."""
+        return any(competence.type == type_id for competence in self.competences)
+
+    def areas_for(self, type_id: str) -> frozenset[str]:
+        """The areas it declares for this type."""
+        return frozenset(area for entry in self.competences if entry.type == type_id for area in entry.areas)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jurisdiction:
+    """`CN-CQ`, `CN-SC` or the national level `CN`, as one version of its file."""
+
+    id: str
+    version: int
+    digest: str
+    name: LocalText
+    gb2260: str
+    whole_area: str
+    default_authority: str
+    areas: Mapping[str, Area]
+    authorities: Mapping[str, Authority]
+    confidence: str
+    sources: tuple[str, ...]
+
+
+class Gazetteer:
+    """Which area lies in which, over all jurisdictions. Membership is data, never guessed from digits."""
+
+    def __init__(self, jurisdictions: Iterable[Jurisdiction]) -> None:
+        self._jurisdiction_of: dict[str, str] = {}
+        self._names: dict[str, LocalText] = {}
+        self._inside: set[tuple[str, str]] = set()
+        self._nationwide = {entry.whole_area for entry in jurisdictions if not entry.areas}
+        for jurisdiction in jurisdictions:
+            whole = jurisdiction.whole_area
+            self._jurisdiction_of[whole] = jurisdiction.id
+            self._names[whole] = jurisdiction.name
+            for area in jurisdiction.areas.values():
+                self._jurisdiction_of[area.code] = jurisdiction.id
+                self._names[area.code] = area.name
+                self._inside.add((whole, area.code))
+                self._inside.update((area.code, member) for member in area.members)
+
+    def jurisdiction_of(self, code: str) -> str | None:
+        """The jurisdiction an area lies in, or None for a code nobody declared."""
+        return self._jurisdiction_of.get(code)
+
+    def name(self, code: str) -> LocalText | str:
+        """The area's name, or its code where it is not known."""
+        return self._names.get(code, code)
+
+    def contains(self, outer: str, inner: str) -> bool:
+        """Whether `inner` is known to lie inside `outer` (or is the same)."""
+        return outer == inner or (outer, inner) in self._inside or (outer in self._nationwide and self.known(inner))
+
+    def known(self, code: str) -> bool:
+        """Whether some jurisdiction declares this area."""
+        return code in self._jurisdiction_of
+
+    def covers(self, outers: Iterable[str], inner: str) -> bool:
+        """Whether one of the outer areas contains the inner one."""
+        return any(self.contains(outer, inner) for outer in outers)
+
+
+def competent(authority: Authority, type_id: str, instant: datetime, area: str | None, gazetteer: Gazetteer) -> bool:
+    """Whether the authority could issue this type at this instant, for this area where the type has one."""
+    return any(
+        entry.type == type_id and instant in entry.period and (area is None or gazetteer.covers(entry.areas, area))
+        for entry in authority.competences
+    )
+
+
+def office_for(jurisdiction: Jurisdiction, type_id: str, place: str | None, gazetteer: Gazetteer) -> Authority:
+    """The office to ask about a type: the one with the narrowest areas around the place, else the general one."""
+    offices = [entry for entry in jurisdiction.authorities.values() if type_id in entry.answers_for]
+    if place is not None:
+        near = [entry for entry in offices if gazetteer.covers(entry.areas_for(type_id), place)]
+        # The narrowest office is the one whose areas lie inside every other one's.
+        for office in sorted(near, key=lambda entry: entry.id):
+            areas = office.areas_for(type_id)
+            if all(any(gazetteer.covers(other.areas_for(type_id), area) for area in areas) for other in near):
+                return office
+    wide = [entry for entry in offices if jurisdiction.whole_area in entry.areas_for(type_id)]
+    default = jurisdiction.authorities[jurisdiction.default_authority]
+    if default in offices or not offices:
+        return default
+    return sorted(wide or offices, key=lambda entry: entry.id)[0]
+
+
+def _read_competence(table: Table, areas: Mapping[str, Area], whole: str) -> Competence:
+    competence = Competence(type=table.text("type"), areas=table.texts("areas"), period=table.period())
+    for code in competence.areas:
+        if code != whole and code not in areas:
+            raise table.refuse("areas", f"{code!r} is not an area of this jurisdiction; declare it under [[areas]]")
+    table.done()
+    return competence
+
+
+def _read_authority(table: Table, jurisdiction: str, areas: Mapping[str, Area], whole: str) -> Authority:
+    contact = table.table("contact")
+    phone, url = contact.optional_text("phone"), contact.optional_text("url")
+    if phone is None and url is None:
+        raise contact.refuse("phone", "give a phone, a url or both")
+    contact.done()
+    authority = Authority(
+        id=table.text("id"),
+        name=table.local_text("name"),
+        jurisdiction=jurisdiction,
+        phone=phone,
+        url=url,
+        answers_for=frozenset(table.texts("answers_for", allow_empty=True)),
+        competences=tuple(_read_competence(entry, areas, whole) for entry in table.tables("competences")),
+        confidence=table.choice("confidence", CONFIDENCE),
+    )
+    table.done()
+    return authority
+
+
+def _read_areas(tables: Iterable[Table], gb2260: str) -> dict[str, Area]:
+    areas: dict[str, Area] = {}
+    for table in tables:
+        area = Area(
+            code=table.text("code"),
+            name=table.local_text("name"),
+            members=frozenset(table.texts("members", default=(), allow_empty=True)),
+        )
+        if not (len(area.code) == 6 and area.code.isdigit() and area.code.startswith(gb2260)):
+            raise table.refuse("code", f"must be six digits that begin with {gb2260}")
+        if area.code in areas:
+            raise table.refuse("code", f"{area.code} is declared twice")
+        table.done()
+        areas[area.code] = area
+    for area in areas.values():
+        for member in sorted(area.members):
+            if member not in areas:
+                raise next(iter(tables)).refuse("members", f"{member} of {area.code} is not declared under [[areas]]")
+    return areas
+
+
+def read_jurisdiction(document: PolicyDocument) -> Jurisdiction:
+    """One jurisdiction file. Raises `PolicyError`."""
+    table = Table(document.source, document.content)
+    table.text("id"), table.integer("version")
+    gb2260, whole = table.text("gb2260"), table.text("whole_area")
+    areas = _read_areas(table.tables("areas"), gb2260)
+    authorities: dict[str, Authority] = {}
+    for entry in table.tables("authorities", at_least=1):
+        authority = _read_authority(entry, document.id, areas, whole)
+        if authority.id in authorities:
+            raise entry.refuse("id", f"{authority.id!r} is declared twice")
+        authorities[authority.id] = authority
+    jurisdiction = Jurisdiction(
+        id=document.id,
+        version=document.version,
+        digest=document.digest,
+        name=table.local_text("name"),
+        gb2260=gb2260,
+        whole_area=whole,
+        default_authority=table.choice("default_authority", authorities),
+        areas=areas,
+        authorities=authorities,
+        confidence=table.choice("confidence", CONFIDENCE),
+        sources=table.texts("sources"),
+    )
+    table.done()
+    return jurisdiction

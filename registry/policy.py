@@ -1,0 +1,221 @@
+"""The policy in force: profiles, jurisdictions, agreements, catalogues and authorisations, and its history."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry.agreement import STRENGTHS, Agreement, read_agreement, refuse_overlaps
+from registry.authorisation import Authorisation, LaboratoryAuthorisations, read_authorisations
+from registry.catalogue import Catalogue, read_catalogue
+from registry.document import PolicyDocument
+from registry.errors import PolicyError
+from registry.jurisdiction import Authority, Gazetteer, Jurisdiction, read_jurisdiction
+from registry.profile import CredentialProfile, read_profile
+from registry.scope import Surroundings
+
+KINDS = ("jurisdiction", "catalogue", "profile", "authorisation", "agreement")
+"""The kinds of policy documents; each has a folder of TOML files named in the plural."""
+
+NATIONAL = "CN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything declarative that held from one instant of knowledge to the next."""
+
+    jurisdictions: Mapping[str, Jurisdiction]
+    profiles: Mapping[str, CredentialProfile]
+    agreements: Mapping[str, Agreement]
+    catalogues: Mapping[str, Catalogue]
+    authorisations: Mapping[str, LaboratoryAuthorisations]
+    authorities: Mapping[str, Authority]
+    gazetteer: Gazetteer
+    rules: Mapping[tuple[str, str, str], tuple[Agreement, ...]]
+    issuers: Mapping[str, tuple[Authority, ...]]
+    laboratory_rows: Mapping[str, tuple[Authorisation, ...]]
+    surroundings: Mapping[str, Surroundings]
+
+    def agreements_for(self, jurisdiction: str, purpose: str, type_id: str) -> tuple[Agreement, ...]:
+        """The agreements that could speak to such a case, strongest first; whether they bind it is not judged."""
+        return self.rules.get((jurisdiction, purpose, type_id), ())
+
+    @property
+    def recognizing(self) -> tuple[str, ...]:
+        """The jurisdictions one can ask about: all but the national level."""
+        return tuple(sorted(name for name in self.jurisdictions if name != NATIONAL))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDocument:
+    """A policy document and the instant from which the store knew it."""
+
+    document: PolicyDocument
+    known_from: datetime
+
+
+class PolicyHistory:
+    """The policies that held one after the other. `generation` tells one loaded history from another."""
+
+    def __init__(self, known: Iterable[KnownDocument], generation: int) -> None:
+        self.generation = generation
+        self._known = sorted(known, key=lambda entry: (entry.known_from, entry.document.version))
+        self._instants = sorted({entry.known_from for entry in self._known})
+        # Every policy that ever held is built now: a history that cannot be read must not start.
+        self._policies = [self._build(instant) for instant in self._instants]
+
+    def _build(self, instant: datetime) -> Policy:
+        latest: dict[tuple[str, str], PolicyDocument] = {}
+        for entry in self._known:
+            if entry.known_from <= instant:
+                latest[entry.document.kind, entry.document.id] = entry.document
+        return build_policy(latest.values())
+
+    def at(self, known_at: datetime) -> Policy | None:
+        """The policy as it was known then, or None before anything was."""
+        position = bisect_right(self._instants, known_at)
+        return self._policies[position - 1] if position else None
+
+    @property
+    def begins(self) -> datetime:
+        """The first instant at which any policy was known."""
+        return self._instants[0]
+
+    @property
+    def latest(self) -> Policy:
+        """The newest policy."""
+        return self._policies[-1]
+
+
+def _by_kind(documents: Iterable[PolicyDocument]) -> dict[str, dict[str, PolicyDocument]]:
+    grouped: dict[str, dict[str, PolicyDocument]] = {kind: {} for kind in KINDS}
+    for document in documents:
+        if document.kind not in grouped:
+            raise PolicyError(document.source, "kind", f"is not one of: {', '.join(KINDS)}")
+        other = grouped[document.kind].setdefault(document.id, document)
+        if other is not document:
+            raise PolicyError(document.source, "id", f"{document.id!r} is already declared by {other.source}")
+    return grouped
+
+
+def _authorities(jurisdictions: Mapping[str, Jurisdiction], sources: Mapping[str, str]) -> dict[str, Authority]:
+    authorities: dict[str, Authority] = {}
+    for jurisdiction in jurisdictions.values():
+        for authority in jurisdiction.authorities.values():
+            if authority.id in authorities:
+                raise PolicyError(
+                    sources[jurisdiction.id],
+                    "authorities.id",
+                    f"{authority.id!r} is already an authority of {authorities[authority.id].jurisdiction}",
+                )
+            authorities[authority.id] = authority
+    return authorities
+
+
+def _check_agreement(agreement: Agreement, source: str, policy_parts: Mapping[str, Mapping[str, object]]) -> None:
+    """Refuses references to jurisdictions, types, purposes, attributes or facts that no file declares."""
+    jurisdictions, profiles = policy_parts["jurisdictions"], policy_parts["profiles"]
+    for name in (*agreement.issued_in, *agreement.recognized_in):
+        if name not in jurisdictions:
+            raise PolicyError(source, "binds", f"{name!r} is no jurisdiction; known: {', '.join(jurisdictions)}")
+    for type_id in agreement.types:
+        profile = profiles.get(type_id)
+        if not isinstance(profile, CredentialProfile):
+            raise PolicyError(source, "types", f"{type_id!r} is no credential type; known: {', '.join(profiles)}")
+        _check_purposes(agreement, source, profile)
+        attributes = [where.attribute for where in agreement.where]
+        attributes += [name for entry in agreement.conditions for name in (entry.attribute, entry.at) if name]
+        for attribute in attributes:
+            if attribute not in profile.attributes:
+                raise PolicyError(source, "conditions", f"{attribute!r} is no attribute of {type_id}")
+
+
+def _check_purposes(agreement: Agreement, source: str, profile: CredentialProfile) -> None:
+    facts = [name for entry in agreement.conditions for name in (entry.fact, entry.instrument, entry.classes) if name]
+    facts += [name for entry in agreement.conditions for name in entry.range or ()]
+    for name in agreement.purposes:
+        purpose = profile.purposes.get(name)
+        if purpose is None:
+            raise PolicyError(
+                source, "purposes", f"{name!r} is no purpose of {profile.id}; known: {', '.join(profile.purposes)}"
+            )
+        if purpose.place_fact is None and any(party.areas for party in agreement.recognized_in.values()):
+            raise PolicyError(
+                source, "binds.recognized_in", f"names areas, but the purpose {name!r} has no place_fact to judge by"
+            )
+        for fact in facts:
+            if fact not in purpose.needed:
+                raise PolicyError(source, "conditions", f"{fact!r} is no fact of the purpose {name!r}")
+
+
+def _check_profile(profile: CredentialProfile, source: str, catalogues: Mapping[str, Catalogue]) -> None:
+    if profile.catalogue is not None and profile.catalogue.id not in catalogues:
+        raise PolicyError(source, "catalogue.id", f"{profile.catalogue.id!r} is no catalogue")
+
+
+def _index(
+    jurisdictions: Iterable[str], agreements: Iterable[Agreement]
+) -> dict[tuple[str, str, str], tuple[Agreement, ...]]:
+    """Agreements by (jurisdiction asked, purpose, type), strongest first, then by id so that order is no accident."""
+    index: dict[tuple[str, str, str], list[Agreement]] = {}
+    for agreement in sorted(agreements, key=lambda entry: (STRENGTHS.index(entry.strength), entry.id)):
+        for jurisdiction in jurisdictions:
+            for purpose in agreement.purposes:
+                for type_id in agreement.types:
+                    index.setdefault((jurisdiction, purpose, type_id), []).append(agreement)
+    return {key: tuple(entries) for key, entries in index.items()}
+
+
+def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
+    """A policy from one document per kind and id. Blind to their order. Raises `PolicyError`."""
+    grouped = _by_kind(documents)
+    jurisdictions = {name: read_jurisdiction(document) for name, document in grouped["jurisdiction"].items()}
+    catalogues = {name: read_catalogue(document) for name, document in grouped["catalogue"].items()}
+    profiles = {name: read_profile(document) for name, document in grouped["profile"].items()}
+    laboratories = {name: read_authorisations(document) for name, document in grouped["authorisation"].items()}
+    agreements = {name: read_agreement(document) for name, document in grouped["agreement"].items()}
+    sources = {name: document.source for name, document in grouped["agreement"].items()}
+    gazetteer = Gazetteer(jurisdictions.values())
+    authorities = _authorities(jurisdictions, {name: doc.source for name, doc in grouped["jurisdiction"].items()})
+    for profile in profiles.values():
+        _check_profile(profile, grouped["profile"][profile.id].source, catalogues)
+    for agreement in agreements.values():
+        _check_agreement(agreement, sources[agreement.id], {"jurisdictions": jurisdictions, "profiles": profiles})
+    refuse_overlaps(agreements, sources, gazetteer)
+    return Policy(
+        jurisdictions=jurisdictions,
+        profiles=profiles,
+        agreements=agreements,
+        catalogues=catalogues,
+        authorisations=laboratories,
+        authorities=authorities,
+        gazetteer=gazetteer,
+        rules=_index(jurisdictions, agreements.values()),
+        issuers={
+            type_id: tuple(sorted((a for a in authorities.values() if a.issues(type_id)), key=lambda a: a.id))
+            for type_id in profiles
+        },
+        laboratory_rows=_laboratory_rows(laboratories.values(), authorities, grouped["authorisation"]),
+        surroundings={
+            profile.id: Surroundings(
+                gazetteer=gazetteer,
+                catalogue=catalogues[profile.catalogue.id] if profile.catalogue is not None else None,
+            )
+            for profile in profiles.values()
+        },
+    )
+
+
+def _laboratory_rows(
+    laboratories: Iterable[LaboratoryAuthorisations],
+    authorities: Mapping[str, Authority],
+    documents: Mapping[str, PolicyDocument],
+) -> dict[str, tuple[Authorisation, ...]]:
+    rows: dict[str, tuple[Authorisation, ...]] = {}
+    for laboratory in sorted(laboratories, key=lambda entry: entry.id):
+        if laboratory.laboratory not in authorities:
+            raise PolicyError(
+                documents[laboratory.id].source, "laboratory", f"{laboratory.laboratory!r} is no authority"
+            )
+        rows[laboratory.laboratory] = rows.get(laboratory.laboratory, ()) + laboratory.rows
+    return rows

@@ -1,0 +1,167 @@
+"""What is signed: the decision core, and the claims of a receipt over it. No language, no clock, no key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from registry.canonical import canonical_json, digest
+from registry.credential import standing
+from registry.decision import OUTCOMES, Decision
+from registry.document import LocalText
+from registry.finding import CHECKS, Params, Reason
+from registry.period import format_instant
+
+RECEIPT_TYPE = "recognition-receipt+jwt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who answers: the issuer name in receipts, the software's version, and whether the store is in live mode."""
+
+    issuer: str
+    software: str
+    livemode: bool
+
+
+def details(params: Params) -> dict[str, str | int]:
+    """The language-free part of a message's parameters, for programs."""
+    return {
+        name: format_instant(value) if isinstance(value, datetime) else value
+        for name, value in params.items()
+        if not isinstance(value, LocalText)
+    }
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else format_instant(instant)
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "details": details(reason.params),
+        "legal_basis": [basis.statement() for basis in reason.legal_basis],
+        "contact": None if reason.contact is None else reason.contact.id,
+    }
+
+
+def _credential(decision: Decision) -> dict[str, Any] | None:
+    held, state = decision.held, decision.state
+    if held is None or state is None:
+        return None
+    return {
+        "id": held.id,
+        "type": held.credential.type,
+        "number": held.credential.number,
+        "issuer": held.credential.issuer,
+        "digest": held.digest,
+        "known_from": format_instant(held.known_from),
+        "status": standing(state, decision.query.valid_at),
+        "valid_from": _instant(state.validity.start),
+        "valid_until": _instant(state.validity.end),
+    }
+
+
+def core(decision: Decision) -> dict[str, Any]:
+    """The decision core: what the same query with the same `known_at` gives again, byte for byte."""
+    agreement = decision.agreement
+    return {
+        "query": decision.query.statement(),
+        "decision": decision.outcome,
+        "reasons": [_reason(reason) for reason in decision.reasons],
+        "checks": [
+            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": list(entry.evidence)}
+            for entry in decision.checks
+        ],
+        "conditions": [
+            {"id": entry.condition.id, "kind": entry.condition.kind, "state": entry.state}
+            for entry in decision.conditions
+        ],
+        "agreement": None
+        if agreement is None
+        else {
+            "id": agreement.id,
+            "version": agreement.version,
+            "digest": agreement.digest,
+            "basis_strength": agreement.strength,
+        },
+        "credential": _credential(decision),
+        "searched": [{"issuer": entry.issuer, "as_of": _instant(entry.as_of)} for entry in decision.searched],
+        "digests": digests(decision),
+        "fresh_until": _instant(decision.fresh_until),
+    }
+
+
+def digests(decision: Decision) -> dict[str, str | None]:
+    """The versions of everything declarative and registered that the answer rests on."""
+    catalogue = decision.policy.surroundings[decision.profile.id].catalogue
+    issuer = decision.issuer
+    return {
+        "credential": None if decision.held is None else decision.held.digest,
+        "agreement": None if decision.agreement is None else decision.agreement.digest,
+        "profile": decision.profile.digest,
+        "catalogue": catalogue.digest if catalogue is not None and decision.purpose.uses_catalogue else None,
+        "issuing_jurisdiction": None if issuer is None else decision.policy.jurisdictions[issuer.jurisdiction].digest,
+        "jurisdiction": decision.policy.jurisdictions[decision.query.jurisdiction].digest,
+    }
+
+
+def claims(decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: str) -> dict[str, Any]:
+    """The claims of a receipt. `evaluated_at` also gives `iat`, in whole seconds.
+
+    There is no `exp`: a receipt says what was true, for ever.
+    """
+    whole = core(decision)
+    return {
+        "iss": origin.issuer,
+        "iat": int(evaluated_at.timestamp()),
+        "jti": jti,
+        "livemode": origin.livemode,
+        "software": origin.software,
+        "query": whole["query"],
+        "query_hash": digest(canonical_json(whole["query"])),
+        "decision": decision.outcome,
+        "reasons": [reason.code for reason in decision.reasons],
+        "checks": {entry.check: entry.result for entry in decision.checks},
+        "conditions": {entry.condition.id: entry.state for entry in decision.conditions},
+        "agreement": whole["agreement"],
+        "credential": whole["credential"],
+        "valid_at": whole["query"]["valid_at"],
+        "known_at": whole["query"]["known_at"],
+        "time_source": "asserted",
+        "evaluated_at": format_instant(evaluated_at),
+        "digests": whole["digests"],
+        "core_digest": digest(canonical_json(whole)),
+        "fresh_until": whole["fresh_until"],
+    }
+
+
+_TEXTS = ("iss", "jti", "software", "query_hash", "valid_at", "known_at", "time_source", "evaluated_at", "core_digest")
+
+
+def claims_problem(content: Any) -> str | None:
+    """What is wrong with a receipt's claims by themselves, or None. The signature is judged elsewhere.
+
+    The query's hash is recomputed, so that a receipt cannot say one thing and hash another.
+    """
+    if not isinstance(content, Mapping):
+        return "the claims are not an object"
+    for name in _TEXTS:
+        if not isinstance(content.get(name), str):
+            return f"claim {name!r} is missing or not a text"
+    if type(content.get("iat")) is not int or type(content.get("livemode")) is not bool:
+        return "claim 'iat' or 'livemode' is missing or of the wrong kind"
+    if content.get("decision") not in OUTCOMES:
+        return "claim 'decision' is not one of the six decisions"
+    checks = content.get("checks")
+    if not isinstance(checks, Mapping) or set(checks) != set(CHECKS):
+        return "claim 'checks' does not hold the ten checks"
+    reasons = content.get("reasons")
+    if not isinstance(reasons, list) or not reasons or not all(isinstance(code, str) for code in reasons):
+        return "claim 'reasons' is not a list of codes, or empty"
+    if not isinstance(content.get("query"), Mapping):
+        return "claim 'query' is missing or not an object"
+    if digest(canonical_json(content["query"])) != content["query_hash"]:
+        return "claim 'query_hash' is not the hash of claim 'query'"
+    return None

@@ -1,0 +1,372 @@
+"""Judges a dossier: nine of the ten checks, each a finding. The one place where a failure becomes a finding.
+
+Total and deterministic: an answer for every dossier, the same for the same dossier. The tenth check, `agreement`,
+belongs to the decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry.catalogue import Listing
+from registry.credential import CredentialState, Event
+from registry.document import LegalBasis
+from registry.dossier import Dossier, HeldCredential, RegisterState
+from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
+from registry.identifiers import compact, comparable
+from registry.jurisdiction import Authority, competent, office_for
+from registry.policy import Policy
+from registry.profile import CredentialProfile, Purpose
+from registry.query import RecognitionQuery
+from registry.scope import ScopeVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What verification found: the case it was about, and a finding for each check but `agreement`."""
+
+    policy: Policy
+    profile: CredentialProfile
+    purpose: Purpose
+    held: HeldCredential | None
+    matches: int
+    state: CredentialState | None
+    issuer: Authority | None
+    listing: Listing | None
+    registers: tuple[RegisterState, ...]
+    stale: tuple[RegisterState, ...]
+    fresh_until: datetime | None
+    checks: Mapping[str, Finding]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """The one held credential under judgement and what every check needs of it."""
+
+    query: RecognitionQuery
+    profile: CredentialProfile
+    purpose: Purpose
+    policy: Policy
+    held: HeldCredential
+    state: CredentialState
+    issuer: Authority | None
+    listing: Listing | None
+
+    def finding(
+        self,
+        check: str,
+        result: Result,
+        code: str,
+        variant: str = "",
+        params: Params = NO_PARAMS,
+        basis: tuple[LegalBasis, ...] = (),
+    ) -> Finding:
+        """A finding about the held credential, with the law on the check and the office that can mend it."""
+        return Finding(
+            check=check,
+            result=result,
+            code=code,
+            variant=variant,
+            params=params,
+            evidence=(self.held.digest,),
+            legal_basis=basis or self.profile.bases[check],
+            contact=self.issuer or self.office(),
+        )
+
+    def office(self) -> Authority:
+        """The office in the jurisdiction asked about."""
+        jurisdiction = self.policy.jurisdictions[self.query.jurisdiction]
+        return office_for(jurisdiction, self.profile.id, place_of(self.query, self.purpose), self.policy.gazetteer)
+
+
+def place_of(query: RecognitionQuery, purpose: Purpose) -> str | None:
+    """The area code where the credential is to be used, if the purpose has such a fact and it was given."""
+    place = query.facts.get(purpose.place_fact) if purpose.place_fact is not None else None
+    return place if isinstance(place, str) else None
+
+
+def _format(case: _Case) -> Finding:
+    rule, credential = case.profile.number, case.held.credential
+    verdict = rule.judge(rule.normalise(credential.number))
+    params = {"number": credential.number}
+    if not verdict.well_formed:
+        return case.finding("format", "passed", "number.malformed", "held", params)
+    if not verdict.check_right:
+        return case.finding("format", "passed", "number.check_digit_wrong", "held", params)
+    if verdict.jurisdiction and case.issuer and verdict.jurisdiction != case.issuer.jurisdiction:
+        return case.finding("format", "passed", "number.province_mismatch", "", params)
+    return case.finding("format", "passed", "number.well_formed", "", params)
+
+
+def _signature(case: _Case) -> Finding:
+    if case.profile.evidence == "certificate":
+        return case.finding("signature", "indeterminate", "signature.missing")
+    return Finding(check="signature", result="skipped")
+
+
+def _path(case: _Case) -> Finding:
+    if case.profile.evidence == "certificate":
+        return case.finding("path", "indeterminate", "path.no_anchor")
+    return Finding(check="path", result="skipped")
+
+
+def _issuer(case: _Case) -> Finding:
+    credential, profile, issuer = case.held.credential, case.profile, case.issuer
+    if issuer is None:
+        return case.finding("issuer", "indeterminate", "issuer.unknown", "", {"issuer": credential.issuer})
+    area = credential.attributes.get(profile.area_attribute) if profile.area_attribute else None
+    params: dict[str, Param] = {"issuer": issuer.name, "issued_at": credential.issued_at}
+    if area is not None and not case.policy.gazetteer.known(area):
+        return case.finding("issuer", "indeterminate", "issuer.not_competent", "area_unknown", params | {"area": area})
+    if competent(issuer, profile.id, credential.issued_at, area, case.policy.gazetteer):
+        return case.finding("issuer", "passed", "issuer.competent", "", params)
+    return case.finding("issuer", "failed", "issuer.not_competent", "", params)
+
+
+def _status(case: _Case) -> Finding:
+    state, event = case.state, case.state.event
+    if event is None or state.status == "valid":
+        return case.finding("status", "passed", "status.in_force")
+    params: dict[str, str | datetime] = {"effective_at": event.effective_at}
+    if state.status == "superseded":
+        successor = event.successor or {}
+        params |= {"successor": successor.get("number", ""), "successor_issuer": successor.get("issuer", "")}
+        return case.finding("status", "failed", "credential.superseded", "", params, event.legal_basis)
+    return case.finding("status", "failed", f"status.{state.status}", _kind(event), params, event.legal_basis)
+
+
+def _kind(event: Event) -> str:
+    return (event.kind or "") if event.event == "revoked" else ""
+
+
+def _validity(case: _Case) -> Finding:
+    period, valid_at = case.state.validity, case.query.valid_at
+    if period.start is not None and valid_at < period.start:
+        return case.finding("validity", "failed", "validity.not_yet", "", {"valid_from": period.start})
+    if period.end is not None and period.end <= valid_at:
+        return case.finding("validity", "failed", "validity.expired", "", {"valid_until": period.end})
+    if period.end is None:
+        return case.finding("validity", "passed", "validity.current", "open_ended")
+    return case.finding("validity", "passed", "validity.current", "", {"valid_until": period.end})
+
+
+def _labels(profile: CredentialProfile, names: list[str]) -> Params:
+    """Facts by the names that people and programs use for them."""
+    return {"facts": ", ".join(names), "label": profile.facts[names[0]].label, "count": len(names)}
+
+
+def _not_covered(case: _Case, verdict: ScopeVerdict) -> Finding:
+    params: Params = {
+        "fact": verdict.fact,
+        "label": case.profile.facts[verdict.fact].label,
+        "given": verdict.given,
+        "nearest": verdict.nearest,
+    }
+    return case.finding("scope", "failed", "scope.not_covered", "" if verdict.nearest else "nothing_near", params)
+
+
+def _scope(case: _Case) -> Finding:
+    purpose, facts = case.purpose, case.query.facts
+    around = case.policy.surroundings[case.profile.id]
+    verdicts = [rule.judge(case.state.attributes, facts, around) for rule in purpose.scope]
+    for verdict in verdicts:
+        if verdict.state == "not_covered":
+            return _not_covered(case, verdict)
+    missing = [name for name in purpose.required if name not in facts]
+    if missing:
+        return case.finding("scope", "indeterminate", "facts.missing", "", _labels(case.profile, missing))
+    for verdict in verdicts:
+        if verdict.state == "unknown":
+            params = {**_labels(case.profile, [verdict.fact]), "given": verdict.given, "nearest": verdict.nearest}
+            return case.finding("scope", "indeterminate", "facts.missing", "unclear", params)
+    surplus = [name for name in facts if name not in purpose.needed]
+    if surplus:
+        return case.finding("scope", "passed", "facts.not_needed", "", _labels(case.profile, sorted(surplus)))
+    return case.finding("scope", "passed", "scope.covered", "" if purpose.scope else "no_scope")
+
+
+def _subject(case: _Case) -> Finding:
+    expected, subject = case.query.expected_subject, case.state.subject
+    if expected is None:
+        return case.finding("subject", "passed", "subject.not_asked")
+    if expected.uscc is not None and subject.uscc is None:
+        return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
+    same_uscc = expected.uscc is None or expected.uscc == compact(subject.uscc or "")
+    same_name = expected.name is None or comparable(expected.name) == comparable(subject.name)
+    if same_uscc and same_name:
+        return case.finding("subject", "passed", "subject.matches")
+    return case.finding("subject", "failed", "subject.mismatch")
+
+
+def _stale(state: RegisterState, profile: CredentialProfile, query: RecognitionQuery) -> bool:
+    """A register that reaches `valid_at` is fresh for ever; one that does not must be young at `known_at`."""
+    if state.as_of is None:
+        return True
+    return state.as_of < query.valid_at and query.known_at - state.as_of > profile.max_age
+
+
+def _freshness(case: _Case, registers: tuple[RegisterState, ...]) -> Finding:
+    register = registers[0] if registers else RegisterState(issuer=case.held.credential.issuer, as_of=None)
+    name = case.issuer.name if case.issuer else case.held.credential.issuer
+    if register.as_of is None:
+        return case.finding("freshness", "indeterminate", "register.stale", "never", {"register": name})
+    params = {"register": name, "as_of": register.as_of}
+    if _stale(register, case.profile, case.query):
+        return case.finding("freshness", "indeterminate", "register.stale", "", params)
+    if case.query.valid_at > case.query.known_at:
+        return case.finding("freshness", "passed", "assumes.no_change", "", {"valid_at": case.query.valid_at})
+    return case.finding("freshness", "passed", "register.fresh", "", params)
+
+
+def _fresh_until(registers: tuple[RegisterState, ...], profile: CredentialProfile) -> datetime | None:
+    """Until when the registers' knowledge counts as fresh without a new report; None when one never reported."""
+    if not registers or any(register.as_of is None for register in registers):
+        return None
+    try:
+        return min(register.as_of + profile.max_age for register in registers if register.as_of is not None)
+    except OverflowError:
+        return None
+
+
+def _listing(query: RecognitionQuery, profile: CredentialProfile, purpose: Purpose, policy: Policy) -> Listing | None:
+    """What the catalogue says of the instrument asked about; None where the purpose does not ask it."""
+    catalogue = policy.surroundings[profile.id].catalogue
+    if not purpose.uses_catalogue or profile.catalogue is None or catalogue is None:
+        return None
+    instrument = query.facts.get(profile.catalogue.instrument_fact)
+    if instrument is None:
+        return None
+    size = query.facts.get(profile.catalogue.size_fact or "")
+    return catalogue.find(str(instrument), None if size is None else str(size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """A question for which not exactly one credential is held."""
+
+    dossier: Dossier
+    purpose: Purpose
+    stale: tuple[RegisterState, ...]
+
+    def finding(self, check: str, result: Result, code: str, variant: str = "", params: Params = NO_PARAMS) -> Finding:
+        """A finding without a credential, with the law on the check and the office to ask."""
+        query, profile, policy = self.dossier.query, self.dossier.profile, self.dossier.policy
+        jurisdiction = policy.jurisdictions[query.jurisdiction]
+        return Finding(
+            check=check,
+            result=result,
+            code=code,
+            variant=variant,
+            params=params,
+            legal_basis=profile.bases[check],
+            contact=office_for(jurisdiction, profile.id, place_of(query, self.purpose), policy.gazetteer),
+        )
+
+
+def _unnamed(search: _Search) -> Finding:
+    """No credential was named: what would be needed to go on."""
+    profile = search.dossier.profile
+    missing = [name for name in search.purpose.required if name not in search.dossier.query.facts]
+    if missing:
+        return search.finding("scope", "indeterminate", "facts.missing", "", _labels(profile, missing))
+    return search.finding("scope", "indeterminate", "facts.missing", "credential", {"type": profile.name})
+
+
+def _searched_number(search: _Search, given: str) -> Finding:
+    """What a number that is held not once tells by itself."""
+    profile, policy, held = search.dossier.profile, search.dossier.policy, search.dossier.held
+    if len(held) > 1:
+        issuers = sorted(entry.credential.issuer for entry in held)
+        names = [policy.authorities[issuer].name.zh if issuer in policy.authorities else issuer for issuer in issuers]
+        params = {"number": given, "issuers": ", ".join(issuers), "names": "、".join(names)}
+        return search.finding("format", "indeterminate", "number.ambiguous", "", params)
+    verdict = profile.number.judge(profile.number.normalise(given))
+    if not verdict.well_formed:
+        # A pattern that is only general knowledge warns; it does not refuse.
+        result: Result = "failed" if profile.number.authoritative else "passed"
+        params = {"number": given, "example": profile.number.example}
+        return search.finding("format", result, "number.malformed", "", params)
+    if not verdict.check_right:
+        return search.finding("format", "passed", "number.check_digit_wrong", "", {"number": given})
+    return search.finding("format", "passed", "number.well_formed", "", {"number": given})
+
+
+def _searched_registers(search: _Search) -> Finding:
+    """Whether every register that could hold the number was fresh."""
+    dossier = search.dossier
+    if not search.stale and dossier.registers:
+        return search.finding("freshness", "passed", "register.fresh", "searched", {"count": len(dossier.registers)})
+    unknown = RegisterState(issuer=dossier.query.issuer or dossier.profile.id, as_of=None)
+    worst = search.stale[0] if search.stale else unknown
+    authority = dossier.policy.authorities.get(worst.issuer)
+    name = authority.name if authority is not None else worst.issuer
+    if worst.as_of is None:
+        return search.finding("freshness", "indeterminate", "register.stale", "never", {"register": name})
+    params: Params = {"register": name, "as_of": worst.as_of}
+    return search.finding("freshness", "indeterminate", "register.stale", "", params)
+
+
+def _absent(search: _Search) -> dict[str, Finding]:
+    """The findings when not exactly one credential is held: what the number itself tells, and the registers' age."""
+    query = search.dossier.query
+    checks = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
+    if query.number is None:
+        if query.id is None:
+            checks["scope"] = _unnamed(search)
+        return checks
+    checks["format"] = _searched_number(search, query.number)
+    if search.dossier.held:
+        return checks
+    if query.issuer is not None and query.issuer not in search.dossier.policy.authorities:
+        checks["issuer"] = search.finding("issuer", "indeterminate", "issuer.unknown", "", {"issuer": query.issuer})
+    checks["freshness"] = _searched_registers(search)
+    return checks
+
+
+def verify(dossier: Dossier) -> Findings:
+    """The findings about a dossier. Never raises for what a register, a holder or an asker could have written."""
+    query, profile, policy = dossier.query, dossier.profile, dossier.policy
+    purpose = profile.purposes[query.purpose]
+    listing = _listing(query, profile, purpose, policy)
+    stale = tuple(state for state in dossier.registers if _stale(state, profile, query))
+    held = dossier.held[0] if len(dossier.held) == 1 else None
+    issuer = policy.authorities.get(held.credential.issuer) if held is not None else None
+    state = held.credential.state_at(query.valid_at) if held is not None else None
+    if held is None or state is None:
+        checks = _absent(_Search(dossier=dossier, purpose=purpose, stale=stale))
+    else:
+        case = _Case(
+            query=query,
+            profile=profile,
+            purpose=purpose,
+            policy=policy,
+            held=held,
+            state=state,
+            issuer=issuer,
+            listing=listing,
+        )
+        checks = {
+            "format": _format(case),
+            "signature": _signature(case),
+            "path": _path(case),
+            "issuer": _issuer(case),
+            "status": _status(case),
+            "validity": _validity(case),
+            "scope": _scope(case),
+            "subject": _subject(case),
+            "freshness": _freshness(case, dossier.registers),
+        }
+    return Findings(
+        policy=policy,
+        profile=profile,
+        purpose=purpose,
+        held=held,
+        matches=len(dossier.held),
+        state=state,
+        issuer=issuer,
+        listing=listing,
+        registers=dossier.registers,
+        stale=stale,
+        fresh_until=_fresh_until(dossier.registers, profile),
+        checks=checks,
+    )
