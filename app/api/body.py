@@ -1,0 +1,101 @@
+"""Reading request bodies and query strings strictly: nothing twice, nothing too large, nothing lossy."""
+
+import json
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from app.api.middleware import header
+from app.api.problems import problem
+
+MAX_BODY = 64 * 1024
+MAX_PARAMETERS = 100
+
+
+class _Duplicate(ValueError):
+    """A member name occurs twice in one object."""
+
+
+class _Fraction(ValueError):
+    """A number that is not an integer."""
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _Duplicate(name)
+            seen.add(name)
+    return members
+
+
+def _no_fraction(text: str) -> NoReturn:
+    raise _Fraction(text)
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_members, parse_float=_no_fraction, parse_constant=_no_fraction).decode
+
+
+def _printable(name: str) -> str:
+    return name[:64].encode("utf-8", "replace").decode().replace("\x00", "�")
+
+
+def parse_json(content: bytes) -> Any:
+    """The JSON value in the bytes. Raises `Problem`: malformed, a member twice, or a decimal as a number."""
+    try:
+        return _decode(content.decode("utf-8"))
+    except _Duplicate as error:
+        raise problem("request.duplicate_key", name=_printable(str(error))) from None
+    except _Fraction:
+        raise problem("request.number_not_allowed") from None
+    except json.JSONDecodeError as error:
+        raise problem("request.malformed_json", line=str(error.lineno), column=str(error.colno)) from None
+    except (UnicodeDecodeError, RecursionError, ValueError):
+        raise problem("request.malformed_json", line="1", column="1") from None
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> bytes:
+    """The whole body of a JSON request. Raises `Problem` when it is too large or says that it is something else."""
+    media_type = header(scope, b"content-type")
+    if media_type is None or media_type.split(b";")[0].strip().lower() != b"application/json":
+        raise problem("request.media_type")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    more = message.get("more_body", False)
+    while more and len(body) <= limit:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    if len(body) > limit:
+        raise problem("request.too_large", limit=str(limit))
+    return body
+
+
+def read_parameters(scope: Scope, allowed: tuple[str, ...], prefix: str | None = None) -> dict[str, str]:
+    """The query parameters by name. Raises `Problem` for one given twice, or that is neither allowed nor prefixed."""
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=bool(scope["query_string"]),
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError:
+        raise problem("request.malformed_query") from None
+    parameters: dict[str, str] = {}
+    for name, value in pairs:
+        if name in parameters:
+            raise problem("query.repeated_parameter", f"/{name}", name=_printable(name))
+        if name not in allowed and not (prefix is not None and name.startswith(prefix) and name != prefix):
+            raise problem(
+                "query.unknown_parameter",
+                f"/{_printable(name)}",
+                name=_printable(name),
+                allowed=", ".join((*allowed, *([f"{prefix}<name>"] if prefix else []))),
+            )
+        parameters[name] = value
+    return parameters

@@ -1,0 +1,112 @@
+"""What the OpenAPI document says of the main question: parameters, bodies, and an example for every decision."""
+
+from importlib import resources
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from app.api import schemas
+from app.api.recognitions import LINK_PARAMETERS
+from app.api.routes import parameter, problems
+
+_ABOUT_LINK = {
+    "id": "证件标识 / credential id",
+    "type": "证件类型 / credential type",
+    "number": "证号 / number",
+    "issuer": "发证机关标识 / issuer id",
+    "jurisdiction": "使用地 / where it is to count: CN-CQ, CN-SC",
+    "purpose": "用途 / purpose",
+    "valid_at": "法律时点，RFC 3339 带时区，默认当前 / legal instant with offset, default now",
+    "known_at": "登记簿所知时点，默认当前 / what the register knew then, default now",
+    "relying_party": "提问平台 / the platform that asks",
+}
+_INSTANT = {"type": "string", "format": "date-time"}
+
+
+def examples() -> list[dict[str, Any]]:
+    """One query for every decision, with the answer it got from the demonstration when the file was written."""
+    text = resources.files("app.api").joinpath("examples.json").read_bytes()
+    content: list[dict[str, Any]] = orjson.loads(text)
+    return content
+
+
+def _link_parameters() -> list[dict[str, Any]]:
+    declared = [
+        parameter(name, _ABOUT_LINK[name], _INSTANT if name in ("valid_at", "known_at") else None)
+        for name in LINK_PARAMETERS
+    ]
+    for entry in declared:
+        entry["required"] = entry["name"] in ("jurisdiction", "purpose")
+    declared.append(
+        {
+            "name": "facts",
+            "in": "query",
+            "required": False,
+            "description": "个案事实，写作 fact.<名称>=… / facts of the case, written fact.<name>=…",
+            "style": "form",
+            "explode": True,
+            "schema": {
+                "type": "object",
+                "additionalProperties": False,
+                "patternProperties": {"^fact\\.[a-z][a-z0-9_]*$": {"type": "string"}},
+            },
+        }
+    )
+    return declared
+
+
+def declare_recognitions() -> list[dict[str, Any]]:
+    """The declarations of `POST` and `GET /v1/recognitions`, as arguments of their routes."""
+    shown = examples()
+    answers = {
+        "description": "答复，含否定答复 / An answer, also a negative one",
+        "model": schemas.Answer,
+        "content": {
+            "application/json": {
+                "examples": {
+                    entry["answer"]["decision"]: {"summary": entry["answer"]["label"], "value": entry["answer"]}
+                    for entry in shown
+                }
+            }
+        },
+    }
+    asked = {
+        entry["answer"]["decision"]: {"summary": entry["answer"]["label"], "value": entry["query"]} for entry in shown
+    }
+    body = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Query"}, "examples": asked}},
+    }
+    common = {"tags": ["recognition"]}
+    return [
+        {
+            **common,
+            "methods": ["POST"],
+            "operation_id": "recognize",
+            "summary": "是否互认 / Does it count there?",
+            "openapi_extra": {"requestBody": body},
+            "responses": {200: answers, **problems(400, 413, 415, 422, 503)},
+        },
+        {
+            **common,
+            "methods": ["GET"],
+            "operation_id": "recognize_by_link",
+            "summary": "是否互认（链接）/ The same question by link",
+            "openapi_extra": {"parameters": _link_parameters()},
+            "responses": {200: answers, 304: {"description": "Not modified"}, **problems(400, 422, 503)},
+        },
+    ]
+
+
+def merge_schemas(document: dict[str, Any], *models: type[BaseModel]) -> dict[str, Any]:
+    """Adds the schemas that are only referred to by hand to the document's components."""
+    components = document.setdefault("components", {}).setdefault("schemas", {})
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        components.update(schema.pop("$defs", {}))
+        components[model.__name__] = schema
+    # FastAPI adds these for parameters that it validates; ours answer with problem documents instead.
+    for name in ("HTTPValidationError", "ValidationError"):
+        components.pop(name, None)
+    return document

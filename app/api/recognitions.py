@@ -1,0 +1,91 @@
+"""The main question over HTTP, lean: plain ASGI between request and answer, one look-up, one signature."""
+
+import hashlib
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from app import clock
+from app.api.body import parse_json, read_body, read_parameters
+from app.api.middleware import header, request_language, send_bytes
+from app.bootstrap import Node
+from app.messages import messages, negotiate
+from app.presentation import answer_view
+from app.usecases.issue_receipt import issue_receipt
+from registry.period import format_instant
+from registry.query import Question
+
+FACT_PREFIX = "fact."
+LINK_PARAMETERS = (
+    "id",
+    "type",
+    "number",
+    "issuer",
+    "jurisdiction",
+    "purpose",
+    "valid_at",
+    "known_at",
+    "relying_party",
+)
+_REFERENCE = ("id", "type", "number", "issuer")
+
+
+def question_of_link(scope: Scope) -> dict[str, Any]:
+    """The question that a link asks. An empty parameter counts as absent."""
+    parameters = read_parameters(scope, LINK_PARAMETERS, FACT_PREFIX)
+    given = {name: value for name, value in parameters.items() if value}
+    question: dict[str, Any] = {
+        name: given[name] for name in LINK_PARAMETERS if name in given and name not in _REFERENCE
+    }
+    reference = {name: given[name] for name in _REFERENCE if name in given}
+    facts = {name.removeprefix(FACT_PREFIX): value for name, value in given.items() if name.startswith(FACT_PREFIX)}
+    if reference:
+        question["credential"] = reference
+    if facts:
+        question["facts"] = facts
+    return question
+
+
+def entity_tag(view: dict[str, Any], question: Question) -> bytes:
+    """A tag over the decision core. Instants that the asker left to us do not count: they change with every call."""
+    left = [
+        name
+        for name, asked in (("valid_at", question.asked_valid_at), ("known_at", question.asked_known_at))
+        if not asked
+    ]
+    stable = {name: value for name, value in view.items() if name not in left} if left else view
+    return b'"' + hashlib.sha256(orjson.dumps(stable)).hexdigest()[:32].encode() + b'"'
+
+
+class RecognitionEndpoint:
+    """`POST` and `GET /v1/recognitions` as an ASGI application."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with 200 whatever the decision; what cannot be asked is raised."""
+        node = self._node
+        link = scope["method"] != "POST"
+        content = question_of_link(scope) if link else parse_json(await read_body(scope, receive))
+        now = clock.now()
+        question, decision = await node.recognizer.recognize(content, now, written=link)
+        catalogue = messages(negotiate(request_language(scope)))
+        view = answer_view(decision, catalogue, node.origin)
+        tag = entity_tag(view, question)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-language", catalogue.language.encode()),
+            (b"cache-control", b"no-cache"),
+            (b"etag", tag),
+            (b"vary", b"Accept-Language, Authorization"),
+        ]
+        if link and tag in (header(scope, b"if-none-match") or b"").replace(b"W/", b"").split(b", "):
+            await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
+            await send({"type": "http.response.body"})
+            return
+        view["evaluated_at"] = format_instant(now)
+        view["receipt"] = issue_receipt(decision, node.origin, node.signer, now)
+        view["request_id"] = scope["request_id"]
+        await send_bytes(send, 200, orjson.dumps(view), headers)

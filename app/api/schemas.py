@@ -1,0 +1,328 @@
+"""The wire shapes as models, for the OpenAPI document. Answers are built lean; a test holds them to these."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry.decision import OUTCOMES
+from registry.finding import CHECKS
+
+Instant = Annotated[datetime, Field(examples=["2026-10-01T00:00:00Z"])]
+ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CredentialReference(_Strict):
+    """The credential: an `id`, or `type` and `number` (and `issuer` where the number alone is not unique)."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    type: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    number: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    issuer: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class ExpectedSubject(_Strict):
+    """Whom the asker believes to be the holder."""
+
+    uscc: ShortText | None = None
+    name: ShortText | None = None
+
+
+class Query(_Strict):
+    """Does this credential count there, for this purpose, at this time?"""
+
+    credential: CredentialReference | None = None
+    jurisdiction: ShortText
+    purpose: ShortText
+    valid_at: Instant | None = None
+    known_at: Instant | None = None
+    relying_party: ShortText | None = None
+    expected_subject: ExpectedSubject | None = None
+    facts: dict[str, str | bool | list[str]] | None = None
+
+
+class LegalBasis(_Strict):
+    """A citation."""
+
+    instrument: str
+    number: str | None
+    article: str | None
+
+
+class Contact(_Strict):
+    """The office to ask."""
+
+    id: str
+    name: str
+    phone: str | None
+    url: str | None
+
+
+class Reason(_Strict):
+    """Why, by which law, what can be done and who can be asked. `details` are the message's values for programs."""
+
+    code: str
+    message: str
+    remedy: str | None
+    contact: Contact | None
+    legal_basis: list[LegalBasis]
+    details: dict[str, str | int]
+
+
+class Check(_Strict):
+    """One of the ten checks."""
+
+    name: Literal[CHECKS]  # type: ignore[valid-type]
+    result: Literal["passed", "failed", "indeterminate", "skipped"]
+    code: str | None
+    message: str
+    evidence: list[str]
+
+
+class Condition(_Strict):
+    """A condition of the agreement that decides."""
+
+    id: str
+    kind: str
+    state: Literal["met", "open", "unmet"]
+    fact: str | None
+    message: str
+
+
+class AgreementReference(_Strict):
+    """The agreement that decides."""
+
+    id: str
+    version: int
+    digest: str
+    basis_strength: Literal["statute", "agreement", "plan"]
+
+
+class IssuerReference(_Strict):
+    """Who issued it; name and jurisdiction are null for an issuer that is not listed."""
+
+    id: str
+    name: str | None
+    jurisdiction: str | None
+
+
+class Subject(_Strict):
+    """The holder; a natural person's name is withheld."""
+
+    kind: Literal["organisation", "person"]
+    name: str | None
+    uscc: str | None
+
+
+class Credential(_Strict):
+    """The public view of a credential at `valid_at`. `valid_until` is the first instant that no longer counts."""
+
+    id: str
+    type: str
+    number: str
+    issuer: IssuerReference
+    subject: Subject
+    status: Literal["valid", "suspended", "revoked", "cancelled", "superseded", "expired", "not_yet_valid"]
+    issued_at: Instant
+    valid_from: Instant | None
+    valid_until: Instant | None
+    predecessor: str | None
+    attributes: dict[str, Any]
+
+
+class Searched(_Strict):
+    """A register that was searched, and how old its knowledge was at `known_at`."""
+
+    issuer: str
+    name: str
+    as_of: Instant | None
+    age_seconds: int | None
+
+
+class Answer(_Strict):
+    """The answer to a query."""
+
+    decision: Literal[OUTCOMES]  # type: ignore[valid-type]
+    label: str
+    reasons: Annotated[list[Reason], Field(min_length=1)]
+    checks: Annotated[list[Check], Field(min_length=10, max_length=10)]
+    conditions: list[Condition]
+    agreement: AgreementReference | None
+    credential: Credential | None
+    jurisdiction: str
+    purpose: str
+    valid_at: Instant
+    known_at: Instant
+    fresh_until: Instant | None
+    searched: list[Searched] | None = None
+    evaluated_at: Instant
+    receipt: str
+    livemode: bool
+    request_id: str
+
+
+class Fault(_Strict):
+    """One thing wrong with the request. `parameter` is given for requests by link."""
+
+    pointer: str
+    code: str
+    detail: str
+    parameter: str | None = None
+
+
+class ProblemDocument(_Strict):
+    """RFC 9457, with our `code`, `request_id` and `errors`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: Annotated[list[Fault], Field(min_length=1)]
+
+
+class Event(_Strict):
+    """A lifecycle event."""
+
+    event: str
+    kind: str | None
+    effective_at: Instant
+    recorded_at: Instant
+    reason_code: str | None
+    legal_basis: list[LegalBasis]
+    successor: dict[str, str] | None
+
+
+class CredentialRecord(Credential):
+    """A credential with its events, as known at `known_at`."""
+
+    events: list[Event]
+    digest: str
+    known_from: Instant
+    valid_at: Instant
+    known_at: Instant
+    livemode: bool
+
+
+class CredentialPage(_Strict):
+    """A page of credentials. A page restricted by status may be shorter than `limit` although more follow."""
+
+    data: list[Credential]
+    next_cursor: str | None
+    has_more: bool
+    valid_at: Instant
+    known_at: Instant
+    livemode: bool
+
+
+class PolicyEntry(BaseModel):
+    """One entry of a public policy list."""
+
+    id: str
+    version: int
+    digest: str
+    confidence: Literal["V", "S", "G", "U"]
+    name: str
+
+
+class PolicyList(_Strict):
+    """A public policy list."""
+
+    data: list[PolicyEntry]
+
+
+class ReceiptSubmission(_Strict):
+    """A receipt to be checked."""
+
+    receipt: Annotated[str, Field(min_length=1)]
+
+
+class Difference(_Strict):
+    """A member of the answer that would be another today."""
+
+    name: str
+    then: Any
+    now: Any
+
+
+class Today(_Strict):
+    """What would be answered today."""
+
+    decision: Literal[OUTCOMES]  # type: ignore[valid-type]
+    reasons: list[str]
+    known_at: Instant
+
+
+class ReceiptReport(_Strict):
+    """Whether a receipt is genuine, and whether today's answer would be another.
+
+    `changed` is null where the question can no longer be asked (`problem` says why) or the receipt is not genuine.
+    """
+
+    genuine: bool
+    code: str | None
+    why: str | None
+    kid: str | None
+    claims: dict[str, Any] | None
+    changed: bool | None
+    differences: list[Difference]
+    today: Today | None
+    problem: list[Fault] | None
+    livemode: bool
+
+
+class Jwks(_Strict):
+    """RFC 7517."""
+
+    keys: list[dict[str, str]]
+
+
+class Part(_Strict):
+    """One part of readiness."""
+
+    name: str
+    ready: bool
+    detail: str | None
+
+
+class Readiness(_Strict):
+    """Readiness by part. A stale register is named but takes nothing down: answers become `indeterminate`."""
+
+    ready: bool
+    parts: list[Part]
+
+
+class Health(_Strict):
+    """Alive."""
+
+    status: Literal["ok"]
+
+
+class PolicyVersion(_Strict):
+    """A policy document in force."""
+
+    kind: str
+    id: str
+    version: int
+    digest: str
+
+
+class About(_Strict):
+    """Versions of software, policy and standards."""
+
+    name: str
+    software: str
+    api: str
+    issuer: str
+    livemode: bool
+    schema_revision: str
+    policy_generation: int
+    policy: list[PolicyVersion]
+    standards: list[str]
+    notices: list[str]

@@ -1,0 +1,119 @@
+"""The composition root: opens store and keys, enters the policy files, and puts a node together or refuses to."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from app.ports import StoreError
+from app.settings import Settings
+from app.store.reader import SqliteReader
+from app.store.schema import StoreState, check
+from app.usecases.load_policy import read_policy_folder
+from app.usecases.recognize import Recognizer
+from keys.custody import Signer, key_directory, passphrase
+from keys.key_ring import KeyRing
+from registry.document import PolicyDocument
+from registry.receipt import Origin
+
+TEST_ISSUER = "urn:accord:test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A running node: everything that answering needs, opened and checked."""
+
+    state: StoreState
+    reader: SqliteReader
+    recognizer: Recognizer
+    signer: Signer
+    ring: KeyRing
+    origin: Origin
+
+
+def software_version() -> str:
+    """The installed version of Accord."""
+    with suppress(PackageNotFoundError):
+        return version("accord-cq-sc")
+    return "0+unknown"
+
+
+def seed_policy() -> tuple[PolicyDocument, ...]:
+    """The policy files that come with the software."""
+    return read_policy_folder(resources.files("registry"))
+
+
+def policy_documents(settings: Settings) -> tuple[PolicyDocument, ...]:
+    """All policy files of a node: the seed, and the operator's own folder."""
+    documents = seed_policy()
+    if settings.policy is not None:
+        if not settings.policy.is_dir():
+            raise StoreError(f"policy folder {settings.policy} does not exist (ACCORD_POLICY)")
+        folder: Traversable = Path(settings.policy)
+        documents += read_policy_folder(folder)
+    return documents
+
+
+def enter_policies(settings: Settings) -> None:
+    """Enters policy files that the store does not hold yet. Raises `PolicyError` for one that it holds otherwise."""
+    documents = policy_documents(settings)
+    reader = SqliteReader(settings.store_path)
+    try:
+        held = reader.document_digests()
+    finally:
+        reader.close()
+    if all(held.get((entry.kind, entry.id, entry.version)) == entry.digest for entry in documents):
+        return
+    # Imported here: a start with nothing to enter does without SQLAlchemy.
+    from app.store.writer import SqliteWriter
+
+    writer = SqliteWriter(settings.store_path)
+    try:
+        writer.enter_policies(documents)
+    finally:
+        writer.close()
+
+
+def issuer_name(settings: Settings, mode: str) -> str:
+    """`iss` of this node's receipts. Raises `StoreError` where a live store has none or a test one's."""
+    name = settings.issuer or (TEST_ISSUER if mode == "test" else "")
+    if mode == "live" and (not name or name.startswith(TEST_ISSUER)):
+        raise StoreError(f"a live store needs its own issuer name: set ACCORD_ISSUER, not beginning with {TEST_ISSUER}")
+    return name
+
+
+def load_signer(settings: Settings, mode: str) -> Signer:
+    """The active signing key of the store's mode. Raises `keys.errors.CustodyError`."""
+    return key_directory.load_active(settings.keys_path, mode, key_passphrase(settings))
+
+
+def key_passphrase(settings: Settings) -> bytes:
+    """The passphrase from its file or the environment; failing both, from `<keys>/passphrase` where that exists."""
+    secret = settings.key_passphrase.get_secret_value() if settings.key_passphrase is not None else None
+    file = settings.key_passphrase_file
+    beside = settings.keys_path / "passphrase"
+    if file is None and secret is None and beside.exists():
+        file = beside
+    return passphrase.from_sources(file, secret)
+
+
+def open_node(settings: Settings) -> Node:
+    """A whole node. Raises `StoreError`, `PolicyError` or `CustodyError`, each one clear line, and changes nothing."""
+    state = check(settings.store_path)
+    origin = Origin(
+        issuer=issuer_name(settings, state.mode), software=software_version(), livemode=state.mode == "live"
+    )
+    signer = load_signer(settings, state.mode)
+    ring = key_directory.load_ring(settings.keys_path)
+    enter_policies(settings)
+    reader = SqliteReader(settings.store_path)
+    return Node(
+        state=state,
+        reader=reader,
+        recognizer=Recognizer(reader, reader.load_policies()),
+        signer=signer,
+        ring=ring,
+        origin=origin,
+    )

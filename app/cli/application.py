@@ -1,0 +1,19 @@
+"""The commands of `accord`, their options and exit codes."""
+
+import typer
+
+from app.cli import demo, keys, migrate, recognize, serve, verify_receipt
+
+application = typer.Typer(
+    name="accord",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="川渝互认：一张证件在另一地算不算数，为什么。 / Does a credential count in the other jurisdiction, and why?",
+)
+application.command("demo", help="建库、装入演示数据并启动服务 / Set up a demonstration and serve it")(demo.demo)
+application.command("serve", help="启动服务 / Serve")(serve.serve)
+application.command("migrate", help="建库或升级 / Create or upgrade a store")(migrate.migrate)
+application.command("recognize", help="查询是否互认 / Ask whether a credential counts")(recognize.recognize)
+application.command("verify-receipt", help="离线核验凭证 / Check a receipt offline")(verify_receipt.verify)
+application.add_typer(keys.keys, name="keys", help="签名密钥 / Signing keys")

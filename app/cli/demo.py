@@ -1,0 +1,66 @@
+"""`accord demo`: everything from nothing to a running demonstration."""
+
+import os
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.outcome import failing_clearly
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
+    serve: Annotated[bool, typer.Option(help="装好后启动服务 / serve when set up")] = True,
+) -> None:
+    """Migrates a test store, makes keys if there are none, loads the demonstration, serves, and prints commands."""
+    from app.demonstration.commands import ready_made
+    from app.settings import Settings
+
+    settings = Settings()
+    with failing_clearly():
+        prepare(settings)
+    lines = ready_made(f"http://{host}:{port}", settings)
+
+    def announce() -> None:
+        for line in lines:
+            typer.echo(line)
+
+    if not serve:
+        announce()
+        return
+    from app.cli.serve import run
+
+    run(host, port, ready=announce)
+
+
+def prepare(settings: "Settings") -> None:
+    """Store, keys and registers of the demonstration, whatever of them is not there yet."""
+    from app import clock
+    from app.demonstration.loader import load_demonstration
+    from app.store import schema
+
+    schema.migrate(settings.store_path, "test", clock.now())
+    _make_keys(settings)
+    load_demonstration(settings, clock.now())
+
+
+def _make_keys(settings: "Settings") -> None:
+    """A test key with a random passphrase beside it, unless there are keys or the operator gave a passphrase."""
+    from app.bootstrap import key_passphrase
+    from keys.custody import key_directory
+
+    if (settings.keys_path / "jwks.json").exists():
+        return
+    given = settings.key_passphrase is not None or settings.key_passphrase_file is not None
+    file = settings.keys_path / "passphrase"
+    if not given and not file.exists():
+        settings.keys_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_urlsafe(32) + "\n")
+    key_directory.create(settings.keys_path, "test", key_passphrase(settings))

@@ -1,0 +1,21 @@
+"""`accord migrate`: create or upgrade a store."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.outcome import failing_clearly
+
+
+def migrate(
+    mode: Annotated[str, typer.Option(help="live 正式 / test 测试；建库时确定，不可更改 / stamped once")],
+) -> None:
+    """Creates the store in a mode, or upgrades it."""
+    from app import clock
+    from app.settings import Settings
+    from app.store import schema
+
+    settings = Settings()
+    with failing_clearly():
+        state = schema.migrate(settings.store_path, mode, clock.now())
+    typer.echo(f"{state.path}: {state.mode}, {state.revision}")

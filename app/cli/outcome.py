@@ -1,0 +1,49 @@
+"""Exit codes, and how a command fails: one clear line on standard error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from app.messages import Language
+from app.ports import StoreError
+from keys.errors import CustodyError
+from registry.errors import PolicyError
+
+EXIT = {
+    "recognized": 0,
+    "not_recognized": 1,
+    "indeterminate": 3,
+    "not_found": 3,
+    "conditional": 4,
+    "not_required": 5,
+}
+USAGE = 2
+OPERATIONAL = 70
+
+
+def fail(line: str, code: int = OPERATIONAL) -> NoReturn:
+    """Says what is wrong, in one line, and exits."""
+    typer.echo(f"accord: {' '.join(line.split())}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    """Turns what can be wrong with store, policy or keys into one line and exit code 70."""
+    try:
+        yield
+    except StoreError as error:
+        fail(f"存储 / store: {error}")
+    except PolicyError as error:
+        fail(f"策略文件 / policy: {error}")
+    except CustodyError as error:
+        fail(f"密钥 / keys: {error.detail}")
+    except OSError as error:
+        fail(f"{error.filename or ''}: {error.strerror or error}")
+
+
+def language(text: str | None) -> Language:
+    """The language to speak: as told, else Chinese."""
+    return "en" if text is not None and text.lower().startswith("en") else "zh-CN"

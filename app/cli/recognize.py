@@ -1,0 +1,134 @@
+"""`accord recognize`: ask the main question of a local store."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.outcome import EXIT, USAGE, fail, failing_clearly, language
+
+if TYPE_CHECKING:
+    from app.messages import Messages
+
+
+def recognize(
+    type: Annotated[str | None, typer.Option(help="证件类型 / credential type")] = None,
+    number: Annotated[str | None, typer.Option(help="证号 / number")] = None,
+    issuer: Annotated[str | None, typer.Option(help="发证机关标识 / issuer id")] = None,
+    id: Annotated[str | None, typer.Option(help="证件标识 / credential id (cred_…)")] = None,
+    jurisdiction: Annotated[str | None, typer.Option(help="使用地 / where: CN-CQ, CN-SC")] = None,
+    purpose: Annotated[str | None, typer.Option(help="用途 / purpose")] = None,
+    valid_at: Annotated[str | None, typer.Option(help="法律时点，默认当前 / legal instant")] = None,
+    known_at: Annotated[str | None, typer.Option(help="登记簿所知时点，默认当前 / known at")] = None,
+    relying_party: Annotated[str | None, typer.Option(help="提问平台 / relying party")] = None,
+    expected_uscc: Annotated[str | None, typer.Option(help="应为此代码的主体 / expected holder's USCC")] = None,
+    expected_name: Annotated[str | None, typer.Option(help="应为此名称的主体 / expected holder's name")] = None,
+    fact: Annotated[list[str] | None, typer.Option(help="个案事实 名称=值，可重复 / name=value, repeatable")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="把凭证存入文件 / save the receipt to a file")] = None,
+    json: Annotated[bool, typer.Option("--json", help="输出与接口相同的 JSON / print the JSON of the API")] = False,
+    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+) -> None:
+    """Exit codes: 0 recognised, 1 not, 2 usage, 3 indeterminate or not found, 4 conditional, 5 not required, 70."""
+    from app.messages import messages
+
+    reference = {"type": type, "number": number, "issuer": issuer, "id": id}
+    subject = {"uscc": expected_uscc, "name": expected_name}
+    content: dict[str, Any] = {
+        "credential": {name: value for name, value in reference.items() if value is not None} or None,
+        "jurisdiction": jurisdiction,
+        "purpose": purpose,
+        "valid_at": valid_at,
+        "known_at": known_at,
+        "relying_party": relying_party,
+        "expected_subject": {name: value for name, value in subject.items() if value is not None} or None,
+        "facts": _facts(fact or []),
+    }
+    catalogue = messages(language(lang))
+    view = _answer(content, catalogue)
+    if receipt is not None:
+        with failing_clearly():
+            receipt.write_text(view["receipt"] + "\n", encoding="ascii")
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(view, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for line in render(view, catalogue):
+            typer.echo(line)
+    raise typer.Exit(EXIT[view["decision"]])
+
+
+def _facts(given: list[str]) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            fail(f"--fact {text!r}: 应写作 名称=值 / write name=value", USAGE)
+        if name in facts:
+            fail(f"--fact {name}: 出现不止一次 / given more than once", USAGE)
+        facts[name] = value
+    return facts
+
+
+def _answer(content: dict[str, Any], catalogue: "Messages") -> dict[str, Any]:
+    from app import clock
+    from app.bootstrap import open_node
+    from app.presentation import answer_view
+    from app.settings import Settings
+    from app.usecases.issue_receipt import issue_receipt
+    from registry.errors import QueryRefused
+    from registry.period import format_instant
+
+    with failing_clearly():
+        node = open_node(Settings())
+        now = clock.now()
+        try:
+            _, decision = asyncio.run(node.recognizer.recognize(content, now, written=True))
+        except QueryRefused as error:
+            first = [catalogue.problem(fault.code, fault.params) for fault in error.faults]
+            pointers = [fault.pointer for fault in error.faults]
+            fail("; ".join(f"{pointer or '/'}: {text}" for pointer, text in zip(pointers, first, strict=True)), USAGE)
+        finally:
+            node.reader.close()
+        view = answer_view(decision, catalogue, node.origin)
+        view["evaluated_at"] = format_instant(now)
+        view["receipt"] = issue_receipt(decision, node.origin, node.signer, now)
+        view["request_id"] = "cli"
+    return view
+
+
+def _contact(contact: dict[str, Any]) -> str:
+    return " ".join(part for part in (contact["name"], contact["phone"], contact["url"]) if part)
+
+
+def _basis(basis: dict[str, str | None]) -> str:
+    return " ".join(part for part in (basis["instrument"], basis["number"], basis["article"]) if part)
+
+
+def render(view: dict[str, Any], catalogue: "Messages") -> list[str]:
+    """An answer as lines for people."""
+    word = catalogue.word
+    lines = [f"{word('decision')}: {view['label']} ({view['decision']})"]
+    credential = view["credential"]
+    if credential is not None:
+        holder = credential["subject"]["name"] or word("personal_name")
+        issuer = credential["issuer"]["name"] or credential["issuer"]["id"]
+        lines.append(f"{word('credential')}: {credential['number']} · {holder} · {issuer}")
+    lines.append(f"{word('reasons')}:")
+    for reason in view["reasons"]:
+        lines.append(f"  - {reason['message']} [{reason['code']}]")
+        if reason["remedy"]:
+            lines.append(f"    {word('remedy')}: {reason['remedy']}")
+        if reason["contact"]:
+            lines.append(f"    {word('contact')}: {_contact(reason['contact'])}")
+        lines.append(f"    {word('legal_basis')}: {'; '.join(_basis(basis) for basis in reason['legal_basis'])}")
+    if view["conditions"]:
+        lines.append(f"{word('conditions')}:")
+        lines += [f"  - {entry['message']} ({word('state.' + entry['state'])})" for entry in view["conditions"]]
+    lines.append(f"{word('checks')}:")
+    lines += [
+        f"  - {word('check.' + entry['name'])}: {word('result.' + entry['result'])}. {entry['message']}"
+        for entry in view["checks"]
+    ]
+    return lines

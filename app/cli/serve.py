@@ -1,0 +1,48 @@
+"""`accord serve`: answer over HTTP."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.outcome import fail, failing_clearly
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="进程数 / processes", min=1, max=64)] = 1,
+) -> None:
+    """Opens the node and serves it until it is told to stop."""
+    run(host, port, workers)
+
+
+def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None = None) -> None:
+    """Serves; `ready` is called when requests are taken (one process only)."""
+    import uvicorn
+
+    from app.api.application import build_application
+    from app.bootstrap import open_node
+    from app.cli.server import AnnouncingServer
+    from app.settings import Settings
+
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "lifespan": "off",
+    }
+    settings = Settings()
+    if workers > 1:
+        with failing_clearly():
+            open_node(settings)  # refuse here, once, rather than in every process
+        uvicorn.run("app.main:create", factory=True, workers=workers, **options)
+        return
+    with failing_clearly():
+        application = build_application(open_node(settings), access_log=settings.access_log)
+    server = AnnouncingServer(uvicorn.Config(application, **options), ready)
+    server.run()
+    if not server.started:
+        fail(f"无法监听 / cannot listen on {host}:{port}")

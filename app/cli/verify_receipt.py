@@ -1,0 +1,132 @@
+"""`accord verify-receipt`: check a receipt with no network and no database."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.outcome import USAGE, fail, failing_clearly, language
+
+if TYPE_CHECKING:
+    from app.messages import Messages
+    from app.usecases.verify_receipt import ReceiptVerdict
+    from keys.key_ring import KeyRing
+
+_MAX_FILE = 1024 * 1024
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="凭证文件，- 为标准输入 / receipt file, - for standard input")],
+    jwks: Annotated[
+        Path | None, typer.Option(help="公钥文件；默认只用本机公钥 / keys; default: this node's own")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+) -> None:
+    """Exit codes: 0 genuine, 1 not, 2 usage, 70 failure. Keys are never fetched from where the receipt points."""
+    from app import clock
+    from app.messages import messages
+    from app.usecases.verify_receipt import verify_receipt
+
+    catalogue = messages(language(lang))
+    verdict = verify_receipt(_read(file).strip(), _ring(jwks))
+    notes = _notes(verdict, catalogue, clock.now())
+    if json:
+        _print_json(verdict, notes)
+    elif verdict.claims is None:
+        typer.echo(catalogue.word("receipt.not_genuine", why=f"{verdict.why} [{verdict.code}]"))
+    else:
+        for line in _lines(verdict, catalogue):
+            typer.echo(line)
+        for note in notes:
+            typer.echo(note)
+    raise typer.Exit(0 if verdict.genuine else 1)
+
+
+def _read(file: Path) -> str:
+    import sys
+
+    with failing_clearly():
+        if str(file) == "-":
+            content = sys.stdin.buffer.read(_MAX_FILE + 1)
+        elif not file.is_file():
+            fail(f"{file}: 没有这个文件 / no such file", USAGE)
+        else:
+            with file.open("rb") as stream:
+                content = stream.read(_MAX_FILE + 1)
+    # Whatever is not ASCII cannot be a compact JWS; the verifier says so.
+    return content.decode("ascii", "replace")
+
+
+def _ring(jwks: Path | None) -> "KeyRing":
+    import orjson
+
+    from app.settings import Settings
+    from keys.custody import key_directory
+    from keys.errors import KeysError
+    from keys.key_ring import KeyRing
+
+    with failing_clearly():
+        try:
+            if jwks is None:
+                return key_directory.load_ring(Settings().keys_path)
+            if not jwks.is_file():
+                fail(f"{jwks}: 没有这个文件 / no such file", USAGE)
+            return KeyRing.from_jwks(orjson.loads(jwks.read_bytes()))
+        except (KeysError, orjson.JSONDecodeError) as error:
+            why = error.detail if isinstance(error, KeysError) else str(error)
+            fail(f"公钥 / keys {jwks or Settings().keys_path}: {why}", USAGE if jwks is not None else 70)
+
+
+def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[str]:
+    from registry.period import InstantError, parse_instant
+
+    if verdict.claims is None:
+        return []
+    notes = []
+    if not verdict.claims["livemode"]:
+        notes.append(catalogue.word("receipt.test"))
+    try:
+        until = parse_instant(str(verdict.claims.get("fresh_until")))
+    except InstantError:
+        return notes
+    if until < now:
+        notes.append(catalogue.word("receipt.past_fresh", fresh_until=catalogue.instant(until)))
+    return notes
+
+
+def _print_json(verdict: "ReceiptVerdict", notes: list[str]) -> None:
+    import orjson
+
+    typer.echo(
+        orjson.dumps(
+            {
+                "genuine": verdict.genuine,
+                "kid": verdict.kid,
+                "code": verdict.code,
+                "why": verdict.why,
+                "claims": verdict.claims,
+                "notes": notes,
+            },
+            option=orjson.OPT_INDENT_2,
+        ).decode()
+    )
+
+
+def _lines(verdict: "ReceiptVerdict", catalogue: "Messages") -> list[str]:
+    claims = verdict.claims or {}
+    query = claims["query"]
+    reference = query.get("credential") or {}
+    named = reference.get("id") or " ".join(
+        str(reference[name]) for name in ("type", "number", "issuer") if reference.get(name)
+    )
+    label = catalogue.label(claims["decision"], genuineness=query.get("purpose") == "inspection.authenticity")
+    return [
+        catalogue.word("receipt.genuine", kid=verdict.kid or ""),
+        f"{catalogue.word('decision')}: {label} ({claims['decision']})",
+        f"{catalogue.word('reasons')}: {', '.join(claims['reasons'])}",
+        f"{catalogue.word('credential')}: {named}",
+        f"{query.get('jurisdiction')} · {query.get('purpose')}",
+        f"valid_at {claims['valid_at']} · known_at {claims['known_at']} · evaluated_at {claims['evaluated_at']}",
+        f"iss {claims['iss']} · {claims['jti']}",
+    ]

@@ -1,0 +1,1 @@
+"""The demonstration: invented companies, marked 测试, in the registers of real authorities. Test stores only."""

@@ -1,0 +1,113 @@
+"""Text for people, in Chinese and English: the one place where codes become sentences."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from registry.document import LocalText
+from registry.finding import Param, Params
+
+Language = Literal["zh-CN", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
+
+_BEIJING = timezone(timedelta(hours=8))
+_DAY = timedelta(days=1)
+# Exclusive ends: people read the last day that still counts.
+_ENDS = ("valid_until", "ended")
+
+
+class Messages:
+    """One language's catalogue. Raises KeyError for a code that it lacks: a test holds it complete."""
+
+    def __init__(self, language: Language, content: Mapping[str, Mapping[str, str]]) -> None:
+        self.language = language
+        self._chinese = language == "zh-CN"
+        self._labels, self._messages = content["labels"], content["messages"]
+        self._remedies, self._problems = content["remedies"], content["problems"]
+        self._titles, self._words = content["titles"], content["words"]
+
+    def label(self, outcome: str, *, genuineness: bool) -> str:
+        """A decision's name; inspections of authenticity have their own."""
+        return self._labels[f"{outcome}#genuineness" if genuineness else outcome]
+
+    def message(self, code: str, variant: str, params: Params) -> str:
+        """The sentence for a code."""
+        template = self._messages[f"{code}#{variant}" if variant else code]
+        return self._fill(template, params) if "{" in template else template
+
+    def remedy(self, code: str, variant: str, params: Params) -> str | None:
+        """What can be done about it, or None where nothing has to be."""
+        template = self._remedies.get(f"{code}#{variant}" if variant else code)
+        if template is None:
+            return None
+        return self._fill(template, params) if "{" in template else template
+
+    def problem(self, code: str, params: Mapping[str, str]) -> str:
+        """The sentence for a problem code."""
+        return self._problems[code].format_map(params)
+
+    def title(self, status: int) -> str:
+        """The title of a problem document."""
+        return self._titles[str(status)]
+
+    def word(self, key: str, **params: str) -> str:
+        """A word or sentence of the shell and the pages."""
+        return self._words[key].format_map(params)
+
+    def local(self, text: LocalText | str) -> str:
+        """A text of the policy in this language."""
+        if isinstance(text, str):
+            return text
+        return text.zh if self._chinese else text.en
+
+    def instant(self, instant: datetime) -> str:
+        """An instant as people in Beijing time read it; midnight is only a day."""
+        # datetime.max and .min have no Beijing time.
+        try:
+            local = instant.astimezone(_BEIJING)
+        except OverflowError:
+            local = instant
+        day = f"{local.year}年{local.month}月{local.day}日" if self._chinese else f"{local.day} {local:%B} {local.year}"
+        if (local.hour, local.minute, local.second) == (0, 0, 0):
+            return day
+        if self._chinese:
+            return f"{day}{local:%H:%M}（北京时间）"
+        return f"{day} {local:%H:%M} (Beijing time)"
+
+    def _fill(self, template: str, params: Params) -> str:
+        return template.format_map({name: self._value(name, value) for name, value in params.items()})
+
+    def _value(self, name: str, value: Param) -> str | int:
+        if isinstance(value, LocalText):
+            return value.zh if self._chinese else value.en
+        if isinstance(value, datetime):
+            whole_day = name in _ENDS and value.astimezone(_BEIJING).time() == datetime.min.time()
+            return self.instant(value - _DAY if whole_day else value)
+        return value
+
+
+@cache
+def messages(language: Language) -> Messages:
+    """The catalogue of a language, read once."""
+    text = resources.files(__package__).joinpath(f"{language}.toml").read_text(encoding="utf-8")
+    return Messages(language, tomllib.loads(text))
+
+
+def negotiate(accept_language: str | None) -> Language:
+    """The language an Accept-Language header asks for: the highest weight among Chinese and English, else Chinese."""
+    if not accept_language:
+        return "zh-CN"
+    best, best_weight = "zh-CN", 0.0
+    for part in accept_language.lower().split(",")[:20]:
+        tag, _, parameters = part.strip().partition(";")
+        primary = tag.strip().partition("-")[0]
+        try:
+            weight = float(parameters.strip().removeprefix("q=")) if parameters.strip() else 1.0
+        except ValueError:
+            weight = 0.0
+        if primary in ("zh", "en") and weight > best_weight:
+            best, best_weight = ("en" if primary == "en" else "zh-CN"), weight
+    return "en" if best == "en" else "zh-CN"

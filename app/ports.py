@@ -1,0 +1,109 @@
+"""What use cases need of the world, as protocols; the store implements them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from registry.dossier import HeldCredential
+from registry.policy import PolicyHistory
+
+
+class StoreError(Exception):
+    """The store failed or is not fit to be used; `str()` is one line that says what and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A held credential with how far its issuer's register reached (None: never reported)."""
+
+    held: HeldCredential
+    register_as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """One read: what was found, and the generation of the policy that the same snapshot held."""
+
+    found: tuple[Found, ...]
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a listing is restricted to; None restricts nothing. `numbers` are normalised, `subject` is a USCC."""
+
+    type: str | None = None
+    numbers: tuple[str, ...] | None = None
+    subject: str | None = None
+    name: str | None = None
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Rows in their stable order; `last` is the position of the last row looked at, `more` whether rows follow."""
+
+    rows: tuple[tuple[int, HeldCredential], ...]
+    more: bool
+
+
+class RegisterReader(Protocol):
+    """Reads of the registers as they were known at an instant. Each raises `StoreError` when the store fails."""
+
+    async def find(self, type_id: str, number: str, issuer: str | None, known_at: datetime) -> Lookup:
+        """All credentials with this normalised number, at most a few."""
+        ...
+
+    async def find_by_id(self, credential_id: str, known_at: datetime) -> Lookup:
+        """The credential with this id."""
+        ...
+
+    async def registers(self, type_id: str, known_at: datetime) -> Mapping[str, datetime]:
+        """How far each issuer's register of a type reached."""
+        ...
+
+    async def page(self, restrict: Filter, known_at: datetime, after: int, limit: int) -> Page:
+        """Credentials in the order in which they came, after a position."""
+        ...
+
+    async def generation(self) -> int:
+        """The generation of the policy history."""
+        ...
+
+    async def policies(self) -> PolicyHistory:
+        """The whole policy history."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """One version to be written: where it belongs, from when it was known, and its canonical content."""
+
+    credential_id: str
+    type: str
+    number: str
+    issuer: str
+    known_from: datetime | None
+    digest: str
+    content: bytes
+    subject_uscc: str | None
+    subject_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterReport:
+    """An issuer's register of a type was complete up to `as_of`."""
+
+    issuer: str
+    type: str
+    as_of: datetime
+    known_from: datetime | None = None
+
+
+class RegisterWriter(Protocol):
+    """Writes of whole batches: all or nothing. `known_from` None means: when this write is recorded."""
+
+    def append(self, versions: Sequence[VersionRow], reports: Sequence[RegisterReport]) -> int:
+        """Appends what is not there yet and returns how many versions were new."""
+        ...

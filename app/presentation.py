@@ -1,0 +1,286 @@
+"""From decisions and registers to what people and programs read: the wire shapes of api.md, in one language."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.messages import Messages
+from registry.agreement import Agreement
+from registry.condition import Condition
+from registry.credential import CredentialState, Event, Subject, standing
+from registry.decision import Decision
+from registry.document import LocalText
+from registry.dossier import HeldCredential
+from registry.errors import Fault
+from registry.field import Field
+from registry.finding import Finding, Reason
+from registry.jurisdiction import Authority, Jurisdiction
+from registry.period import format_instant
+from registry.policy import Policy
+from registry.profile import CredentialProfile, Purpose
+from registry.receipt import Origin, details
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else format_instant(instant)
+
+
+def contact_view(authority: Authority | None, messages: Messages) -> dict[str, Any] | None:
+    """An office with its public contact."""
+    if authority is None:
+        return None
+    return {
+        "id": authority.id,
+        "name": messages.local(authority.name),
+        "phone": authority.phone,
+        "url": authority.url,
+    }
+
+
+def _reason(reason: Reason, messages: Messages) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "message": messages.message(reason.code, reason.variant, reason.params),
+        "remedy": messages.remedy(reason.code, reason.variant, reason.params),
+        "contact": contact_view(reason.contact, messages),
+        "legal_basis": [basis.statement() for basis in reason.legal_basis],
+        "details": details(reason.params),
+    }
+
+
+def _check(finding: Finding, messages: Messages) -> dict[str, Any]:
+    code = finding.code or f"skipped.{finding.check}"
+    return {
+        "name": finding.check,
+        "result": finding.result,
+        "code": finding.code,
+        "message": messages.message(code, finding.variant, finding.params),
+        "evidence": finding.evidence,
+    }
+
+
+def _condition(condition: Condition, state: str, messages: Messages) -> dict[str, Any]:
+    return {
+        "id": condition.id,
+        "kind": condition.kind,
+        "state": state,
+        "fact": condition.fact,
+        "message": messages.local(condition.text),
+    }
+
+
+def subject_view(subject: Subject) -> dict[str, Any]:
+    """The holder as the public may see it: a natural person's name and number are withheld."""
+    if subject.kind == "person":
+        return {"kind": "person", "name": None, "uscc": None}
+    return {"kind": subject.kind, "name": subject.name, "uscc": subject.uscc}
+
+
+def credential_view(
+    held: HeldCredential,
+    state: CredentialState,
+    profile: CredentialProfile | None,
+    issuer: Authority | None,
+    valid_at: datetime,
+    messages: Messages,
+) -> dict[str, Any]:
+    """The public view of a credential at a legal instant."""
+    credential = held.credential
+    declared: Mapping[str, Field] = {} if profile is None else profile.attributes
+    return {
+        "id": held.id,
+        "type": credential.type,
+        "number": credential.number,
+        "issuer": {
+            "id": credential.issuer,
+            "name": None if issuer is None else messages.local(issuer.name),
+            "jurisdiction": None if issuer is None else issuer.jurisdiction,
+        },
+        "subject": subject_view(state.subject),
+        "status": standing(state, valid_at),
+        "issued_at": format_instant(credential.issued_at),
+        "valid_from": _instant(state.validity.start),
+        "valid_until": _instant(state.validity.end),
+        "predecessor": credential.predecessor,
+        "attributes": {
+            name: value for name, value in state.attributes.items() if name in declared and declared[name].public
+        },
+    }
+
+
+def event_view(event: Event) -> dict[str, Any]:
+    """A lifecycle event. The details of a penalty are not public; its kind and dates are."""
+    return {
+        "event": event.event,
+        "kind": event.kind,
+        "effective_at": format_instant(event.effective_at),
+        "recorded_at": format_instant(event.recorded_at),
+        "reason_code": event.reason_code,
+        "legal_basis": [basis.statement() for basis in event.legal_basis],
+        "successor": event.successor,
+    }
+
+
+def _searched(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
+    searched = []
+    for register in decision.searched:
+        authority = decision.policy.authorities.get(register.issuer)
+        age = None if register.as_of is None else decision.query.known_at - register.as_of
+        searched.append(
+            {
+                "issuer": register.issuer,
+                "name": register.issuer if authority is None else messages.local(authority.name),
+                "as_of": _instant(register.as_of),
+                "age_seconds": None if age is None else int(age.total_seconds()),
+            }
+        )
+    return searched
+
+
+def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[str, Any]:
+    """The answer to the main question, without receipt, `request_id` and `evaluated_at`."""
+    query, agreement, held, state = decision.query, decision.agreement, decision.held, decision.state
+    view: dict[str, Any] = {
+        "decision": decision.outcome,
+        "label": messages.label(decision.outcome, genuineness=decision.purpose.genuineness),
+        "reasons": [_reason(reason, messages) for reason in decision.reasons],
+        "checks": [_check(finding, messages) for finding in decision.checks],
+        "conditions": [_condition(entry.condition, entry.state, messages) for entry in decision.conditions],
+        "agreement": None
+        if agreement is None
+        else {
+            "id": agreement.id,
+            "version": agreement.version,
+            "digest": agreement.digest,
+            "basis_strength": agreement.strength,
+        },
+        "credential": None
+        if held is None or state is None
+        else credential_view(held, state, decision.profile, decision.issuer, query.valid_at, messages),
+        "jurisdiction": query.jurisdiction,
+        "purpose": query.purpose,
+        "valid_at": format_instant(query.valid_at),
+        "known_at": format_instant(query.known_at),
+        "fresh_until": _instant(decision.fresh_until),
+        "livemode": origin.livemode,
+    }
+    if decision.searched:
+        view["searched"] = _searched(decision, messages)
+    return view
+
+
+def fault_view(fault: Fault, messages: Messages) -> dict[str, str]:
+    """One fault of a refused query."""
+    return {"pointer": fault.pointer, "code": fault.code, "detail": messages.problem(fault.code, fault.params)}
+
+
+def _field_view(field: Field, messages: Messages) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "kind": field.kind,
+        "label": messages.local(field.label),
+        "required": field.required,
+        "choices": [{"value": value, "label": messages.local(text)} for value, text in field.choices.items()],
+        "columns": list(field.columns),
+    }
+
+
+def _purpose_view(purpose: Purpose, messages: Messages) -> dict[str, Any]:
+    return {
+        "id": purpose.id,
+        "label": messages.local(purpose.label),
+        "required_facts": list(purpose.required),
+        "optional_facts": list(purpose.optional),
+        "not_required_possible": purpose.uses_catalogue,
+    }
+
+
+def profile_view(profile: CredentialProfile, messages: Messages) -> dict[str, Any]:
+    """A credential type: its number, attributes, facts and purposes."""
+    return {
+        "id": profile.id,
+        "version": profile.version,
+        "digest": profile.digest,
+        "confidence": profile.confidence,
+        "name": messages.local(profile.name),
+        "number": {
+            "example": profile.number.example,
+            "pattern": None if profile.number.pattern is None else profile.number.pattern.pattern,
+            "check": profile.number.check,
+            "unique_within": profile.number.unique_within,
+        },
+        "max_age_hours": int(profile.max_age.total_seconds() // 3600),
+        "attributes": [_field_view(field, messages) for field in profile.attributes.values()],
+        "facts": [_field_view(field, messages) for field in profile.facts.values()],
+        "purposes": [_purpose_view(purpose, messages) for purpose in profile.purposes.values()],
+    }
+
+
+def jurisdiction_view(jurisdiction: Jurisdiction, messages: Messages) -> dict[str, Any]:
+    """A jurisdiction with its areas."""
+    return {
+        "id": jurisdiction.id,
+        "version": jurisdiction.version,
+        "digest": jurisdiction.digest,
+        "confidence": jurisdiction.confidence,
+        "name": messages.local(jurisdiction.name),
+        "whole_area": jurisdiction.whole_area,
+        "areas": [
+            {"code": area.code, "name": messages.local(area.name), "members": sorted(area.members)}
+            for area in jurisdiction.areas.values()
+        ],
+        "sources": list(jurisdiction.sources),
+    }
+
+
+def authority_view(authority: Authority, policy: Policy, messages: Messages) -> dict[str, Any]:
+    """An authority with what it may issue and what it answers for. Versioned with its jurisdiction's file."""
+    jurisdiction = policy.jurisdictions[authority.jurisdiction]
+    return {
+        "id": authority.id,
+        "version": jurisdiction.version,
+        "digest": jurisdiction.digest,
+        "confidence": authority.confidence,
+        "name": messages.local(authority.name),
+        "jurisdiction": authority.jurisdiction,
+        "contact": {"phone": authority.phone, "url": authority.url},
+        "answers_for": sorted(authority.answers_for),
+        "competences": [
+            {
+                "type": entry.type,
+                "areas": list(entry.areas),
+                "from": _instant(entry.period.start),
+                "until": _instant(entry.period.end),
+            }
+            for entry in authority.competences
+        ],
+    }
+
+
+def agreement_view(agreement: Agreement, messages: Messages) -> dict[str, Any]:
+    """An agreement: who is bound, for what, from when until when, on which conditions and by which law."""
+    note: LocalText | None = agreement.note
+    return {
+        "id": agreement.id,
+        "version": agreement.version,
+        "digest": agreement.digest,
+        "confidence": agreement.confidence,
+        "name": messages.local(agreement.name),
+        "basis_strength": agreement.strength,
+        "effect": agreement.effect,
+        "types": list(agreement.types),
+        "purposes": list(agreement.purposes),
+        "issued_in": [{"jurisdiction": p.jurisdiction, "areas": list(p.areas)} for p in agreement.issued_in.values()],
+        "recognized_in": [
+            {"jurisdiction": p.jurisdiction, "areas": list(p.areas)} for p in agreement.recognized_in.values()
+        ],
+        "from": _instant(agreement.effective.start),
+        "until": _instant(agreement.effective.end),
+        "repealed_at": _instant(agreement.repealed_at),
+        "conditions": [
+            {"id": entry.id, "kind": entry.kind, "fact": entry.fact, "message": messages.local(entry.text)}
+            for entry in agreement.conditions
+        ],
+        "legal_basis": [basis.statement() for basis in agreement.legal_basis],
+        "note": None if note is None else messages.local(note),
+    }

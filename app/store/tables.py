@@ -1,0 +1,100 @@
+"""The tables. Instants are whole microseconds since 1970 in UTC, so that they compare and index as integers."""
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class StoreInfo(SQLModel, table=True):
+    """One row: the store's mode, stamped once, and the newest instant at which anything was recorded."""
+
+    __tablename__ = "store_info"
+    id: int = Field(primary_key=True)
+    mode: str
+    created_at: int = Field(sa_type=BigInteger)
+    last_recorded_at: int = Field(sa_type=BigInteger)
+
+
+class PolicyRow(SQLModel, table=True):
+    """A version of a policy document; `seq` grows, and its maximum is the policy's generation."""
+
+    __tablename__ = "policy_document"
+    __table_args__ = (UniqueConstraint("kind", "document_id", "version"),)
+    seq: int | None = Field(default=None, primary_key=True)
+    kind: str
+    document_id: str
+    version: int
+    digest: str
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    known_from: int = Field(sa_type=BigInteger)
+
+
+class TypeRow(SQLModel, table=True):
+    """Credential types by small number, to keep the hot index narrow."""
+
+    __tablename__ = "credential_type"
+    no: int | None = Field(default=None, primary_key=True)
+    type_id: str = Field(unique=True)
+
+
+class IssuerRow(SQLModel, table=True):
+    """Issuers by small number, to keep the hot index narrow."""
+
+    __tablename__ = "issuer"
+    no: int | None = Field(default=None, primary_key=True)
+    issuer_id: str = Field(unique=True)
+
+
+class CredentialRow(SQLModel, table=True):
+    """A credential's name. Look-ups go by the unique index over (type, normalised number, issuer)."""
+
+    __tablename__ = "credential"
+    __table_args__ = (UniqueConstraint("type_no", "number", "issuer_no"),)
+    no: int | None = Field(default=None, primary_key=True)
+    credential_id: str = Field(unique=True)
+    type_no: int = Field(foreign_key="credential_type.no")
+    number: str
+    issuer_no: int = Field(foreign_key="issuer.no")
+
+
+class VersionRow(SQLModel, table=True):
+    """What was known of a credential from an instant on. Never updated, never deleted."""
+
+    __tablename__ = "credential_version"
+    __table_args__ = (
+        UniqueConstraint("credential_no", "known_from"),
+        Index("credential_version_subject", "subject_uscc"),
+    )
+    no: int | None = Field(default=None, primary_key=True)
+    credential_no: int = Field(foreign_key="credential.no")
+    known_from: int = Field(sa_type=BigInteger)
+    digest: str
+    subject_uscc: str | None
+    subject_name: str | None
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ReportRow(SQLModel, table=True):
+    """An issuer's register of a type was complete up to `as_of`, as known from an instant on."""
+
+    __tablename__ = "register_report"
+    __table_args__ = (UniqueConstraint("type_no", "issuer_no", "known_from"),)
+    no: int | None = Field(default=None, primary_key=True)
+    type_no: int = Field(foreign_key="credential_type.no")
+    issuer_no: int = Field(foreign_key="issuer.no")
+    as_of: int = Field(sa_type=BigInteger)
+    known_from: int = Field(sa_type=BigInteger)
+
+
+def core(model: type[SQLModel]) -> Table:
+    """The table behind a model, for statements."""
+    table: Table = SQLModel.metadata.tables[str(model.__tablename__)]
+    return table
+
+
+STORE_INFO = core(StoreInfo)
+POLICY = core(PolicyRow)
+TYPE = core(TypeRow)
+ISSUER = core(IssuerRow)
+CREDENTIAL = core(CredentialRow)
+VERSION = core(VersionRow)
+REPORT = core(ReportRow)

@@ -1,0 +1,239 @@
+"""Writes that keep time: all or nothing, under the write lock, and never visible before they are said to be known.
+
+A record's `recorded_at` lies a little ahead of the clock; the transaction commits before that instant and returns
+after it. So whoever asks with a `known_at` in the past reads a past that nobody can still add to
+(docs/adr/0002).
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection, Insert, Table, create_engine, event, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import clock
+from app.ports import RegisterReport, StoreError, VersionRow
+from app.store.schema import check
+from app.store.tables import CREDENTIAL, ISSUER, POLICY, REPORT, STORE_INFO, TYPE, VERSION
+from registry.canonical import canonical_json
+from registry.document import PolicyDocument
+from registry.errors import PolicyError
+from registry.period import from_micros, to_micros
+from registry.policy import build_policy
+
+_MARGIN = timedelta(milliseconds=50)
+_MAX_MARGIN = timedelta(seconds=60)
+
+T = TypeVar("T")
+
+
+class _TooSlow(Exception):
+    """The work outlasted its margin; it is rolled back and done again with a larger one."""
+
+
+class SqliteWriter:
+    """Implements `app.ports.RegisterWriter` on a store file, and enters policy documents."""
+
+    def __init__(
+        self, path: Path, now: Callable[[], datetime] = clock.now, wait: Callable[[float], None] = clock.wait
+    ) -> None:
+        self._path, self._now, self._wait = path, now, wait
+        self._mode = check(path).mode
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+        event.listen(self._engine, "connect", _configure)
+        event.listen(self._engine, "begin", _begin_immediate)
+
+    def close(self) -> None:
+        """Lets the file go."""
+        self._engine.dispose()
+
+    def _record(self, work: Callable[[Connection, datetime], T]) -> T:
+        """Does the work in one transaction with its `recorded_at`, which grows strictly from write to write."""
+        margin = _MARGIN
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    last = connection.execute(select(STORE_INFO.c.last_recorded_at)).scalar_one()
+                    recorded_at = max(self._now() + margin, from_micros(last + 1))
+                    result = work(connection, recorded_at)
+                    connection.execute(update(STORE_INFO).values(last_recorded_at=to_micros(recorded_at)))
+                    if self._now() + margin / 4 >= recorded_at:
+                        raise _TooSlow
+            except _TooSlow:
+                if margin >= _MAX_MARGIN:
+                    raise StoreError(f"store {self._path}: a write took longer than {_MAX_MARGIN}") from None
+                margin = min(margin * 4, _MAX_MARGIN)
+                continue
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                raise StoreError(f"store {self._path}: {error}") from error
+            while (ahead := (recorded_at - self._now()).total_seconds()) >= 0:
+                self._wait(ahead + 0.000_001)
+            return result
+
+    def _instant(self, known_from: datetime | None, recorded_at: datetime) -> int:
+        """When a row counts as known. Only a test store may be told that it knew something earlier."""
+        if known_from is None:
+            return to_micros(recorded_at)
+        if self._mode != "test":
+            raise StoreError(f"store {self._path} is live: its history cannot be written after the fact")
+        return to_micros(known_from)
+
+    def enter_policies(self, documents: Sequence[PolicyDocument], known_from: datetime | None = None) -> int:
+        """Enters the documents that are not there yet and returns how many were. All or nothing.
+
+        Raises `PolicyError` when a version is there with another digest, when a version goes backwards, or when
+        the whole would not make a policy.
+        """
+
+        def work(connection: Connection, recorded_at: datetime) -> int:
+            held = _held_documents(connection)
+            fresh = [entry for entry in documents if _is_new(entry, held)]
+            if not fresh:
+                return 0
+            latest = {key: versions[max(versions)] for key, versions in held.items()}
+            build_policy((latest | {(entry.kind, entry.id): entry for entry in fresh}).values())
+            connection.execute(
+                insert(POLICY),
+                [
+                    {
+                        "kind": entry.kind,
+                        "document_id": entry.id,
+                        "version": entry.version,
+                        "digest": entry.digest,
+                        "content": canonical_json(dict(entry.content)),
+                        "known_from": self._instant(known_from, recorded_at),
+                    }
+                    for entry in fresh
+                ],
+            )
+            return len(fresh)
+
+        return self._record(work)
+
+    def append(self, versions: Sequence[VersionRow], reports: Sequence[RegisterReport]) -> int:
+        """Appends versions and register reports that are not there yet; returns how many versions were new.
+
+        Raises `StoreError` when a version would change what is already known.
+        """
+
+        def work(connection: Connection, recorded_at: datetime) -> int:
+            named = {entry.type for entry in versions} | {entry.type for entry in reports}
+            types = _numbers(connection, TYPE, "type_id", named)
+            issuing = {entry.issuer for entry in versions} | {entry.issuer for entry in reports}
+            issuers = _numbers(connection, ISSUER, "issuer_id", issuing)
+            new = 0
+            for entry in versions:
+                number = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer])
+                new += self._append_version(connection, entry, number, self._instant(entry.known_from, recorded_at))
+            if reports:
+                connection.execute(
+                    insert(REPORT).prefix_with("OR IGNORE"),
+                    [
+                        {
+                            "type_no": types[report.type],
+                            "issuer_no": issuers[report.issuer],
+                            "as_of": to_micros(report.as_of),
+                            "known_from": self._instant(report.known_from, recorded_at),
+                        }
+                        for report in reports
+                    ],
+                )
+            return new
+
+        return self._record(work)
+
+    def _append_version(self, connection: Connection, entry: VersionRow, number: int, known_from: int) -> int:
+        there = connection.execute(
+            select(VERSION.c.digest).where(VERSION.c.credential_no == number, VERSION.c.known_from == known_from)
+        ).scalar_one_or_none()
+        if there == entry.digest:
+            return 0
+        if there is not None:
+            raise StoreError(f"store {self._path}: {entry.type} {entry.number} is already known otherwise at that time")
+        connection.execute(
+            insert(VERSION).values(
+                credential_no=number,
+                known_from=known_from,
+                digest=entry.digest,
+                subject_uscc=entry.subject_uscc,
+                subject_name=entry.subject_name,
+                content=entry.content,
+            )
+        )
+        return 1
+
+
+def _configure(connection: Any, record: object) -> None:
+    # The driver must not begin transactions of its own: we do, with the write lock at once.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _held_documents(connection: Connection) -> dict[tuple[str, str], dict[int, PolicyDocument]]:
+    held: dict[tuple[str, str], dict[int, PolicyDocument]] = {}
+    for row in connection.execute(select(POLICY)).mappings():
+        held.setdefault((row["kind"], row["document_id"]), {})[row["version"]] = PolicyDocument(
+            kind=row["kind"],
+            id=row["document_id"],
+            version=row["version"],
+            digest=row["digest"],
+            source=f"{row['kind']} {row['document_id']} version {row['version']} (in the store)",
+            content=orjson.loads(row["content"]),
+        )
+    return held
+
+
+def _is_new(document: PolicyDocument, held: Mapping[tuple[str, str], Mapping[int, PolicyDocument]]) -> bool:
+    versions = held.get((document.kind, document.id), {})
+    known = versions.get(document.version)
+    if known is not None:
+        if known.digest != document.digest:
+            raise PolicyError(
+                document.source,
+                "version",
+                f"version {document.version} of {document.id!r} is already known with another content;"
+                " a published version never changes: raise the version",
+            )
+        return False
+    if versions and document.version < max(versions):
+        raise PolicyError(
+            document.source, "version", f"{document.version} is older than version {max(versions)}, which is known"
+        )
+    return True
+
+
+def _numbers(connection: Connection, table: Table, name: str, wanted: Iterable[str]) -> dict[str, int]:
+    """The small numbers of names, given out where there is none yet."""
+    numbers: dict[str, int] = {row[1]: row[0] for row in connection.execute(select(table.c.no, table.c[name]))}
+    for value in sorted(set(wanted) - numbers.keys()):
+        numbers[value] = _inserted(connection, insert(table).values({name: value}))
+    return numbers
+
+
+def _credential_no(connection: Connection, entry: VersionRow, type_no: int, issuer_no: int) -> int:
+    where = CREDENTIAL.c
+    number = connection.execute(
+        select(where.no).where(where.type_no == type_no, where.number == entry.number, where.issuer_no == issuer_no)
+    ).scalar_one_or_none()
+    if number is not None:
+        return int(number)
+    names = {"credential_id": entry.credential_id, "number": entry.number}
+    return _inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names))
+
+
+def _inserted(connection: Connection, statement: Insert) -> int:
+    """Inserts one row and returns its number."""
+    key = connection.execute(statement).inserted_primary_key
+    if key is None:
+        raise StoreError("an insert gave no number")
+    return int(key[0])

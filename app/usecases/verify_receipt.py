@@ -1,0 +1,85 @@
+"""Check a receipt offline, and compare it with what would be answered today."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.usecases.recognize import Recognizer
+from keys.errors import KeysError
+from keys.jws import verify_compact
+from keys.key_ring import KeyRing
+from registry.errors import CanonicalError
+from registry.receipt import RECEIPT_TYPE, claims_problem, core
+
+ALGORITHMS = frozenset({"ES256"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptVerdict:
+    """Whether a receipt is genuine. `why` says what is wrong (code and detail), `claims` what it says."""
+
+    genuine: bool
+    kid: str | None
+    code: str | None
+    why: str | None
+    claims: Mapping[str, Any] | None
+
+
+def verify_receipt(token: str, ring: KeyRing) -> ReceiptVerdict:
+    """Judges a receipt by the keys in hand; needs no network, no database and no clock. Total over any text."""
+
+    def refused(code: str, why: str) -> ReceiptVerdict:
+        return ReceiptVerdict(genuine=False, kid=None, code=code, why=why, claims=None)
+
+    try:
+        verified = verify_compact(token, ring, RECEIPT_TYPE, ALGORITHMS)
+    except KeysError as error:
+        return refused(error.code, error.detail)
+    try:
+        content = json.loads(verified.payload)
+        problem = claims_problem(content)
+    except (ValueError, CanonicalError, RecursionError):
+        problem = "the claims are not JSON"
+    if problem is not None:
+        return refused("receipt.claims", problem)
+    return ReceiptVerdict(genuine=True, kid=verified.kid, code=None, why=None, claims=content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One member of the answer that would be another today."""
+
+    name: str
+    then: Any
+    now: Any
+
+
+async def compare_with_today(
+    claims: Mapping[str, Any], recognizer: Recognizer, now: datetime
+) -> tuple[Mapping[str, Any], tuple[Difference, ...]]:
+    """Asks the receipt's question again with everything known now; returns today's core and what differs.
+
+    Raises `QueryRefused` when the question can no longer be asked, and `StoreError`.
+    """
+    asked = {name: value for name, value in claims["query"].items() if value is not None and name != "known_at"}
+    asked["credential"] = {name: value for name, value in asked["credential"].items() if value is not None}
+    if "id" in asked["credential"]:
+        asked["credential"] = {"id": asked["credential"]["id"]}
+    _, decision = await recognizer.recognize(asked, now)
+    today = core(decision)
+    mine = {
+        "decision": today["decision"],
+        "reasons": [reason["code"] for reason in today["reasons"]],
+        "checks": {entry["name"]: entry["result"] for entry in today["checks"]},
+        "conditions": {entry["id"]: entry["state"] for entry in today["conditions"]},
+        "agreement": today["agreement"],
+        "digests": today["digests"],
+    }
+    differences = tuple(
+        Difference(name=name, then=claims.get(name), now=value)
+        for name, value in mine.items()
+        if claims.get(name) != value
+    )
+    return today, differences
