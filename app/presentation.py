@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from app.messages import Messages
 from registry.agreement import Agreement
 from registry.condition import Condition
@@ -15,14 +17,14 @@ from registry.errors import Fault
 from registry.field import Field
 from registry.finding import Finding, Reason
 from registry.jurisdiction import Authority, Jurisdiction
-from registry.period import format_instant
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
-from registry.receipt import Origin, details
+from registry.receipt import Origin, details, evidence
 
 
-def _instant(instant: datetime | None) -> str | None:
-    return None if instant is None else format_instant(instant)
+def to_json(view: Any, *, indent: bool = False) -> bytes:
+    """A view as JSON. Instants stay instants until here: they are written in UTC with `Z`."""
+    return orjson.dumps(view, option=orjson.OPT_UTC_Z | (orjson.OPT_INDENT_2 if indent else 0))
 
 
 def contact_view(authority: Authority | None, messages: Messages) -> dict[str, Any] | None:
@@ -48,14 +50,14 @@ def _reason(reason: Reason, messages: Messages) -> dict[str, Any]:
     }
 
 
-def _check(finding: Finding, messages: Messages) -> dict[str, Any]:
+def _check(decision: Decision, finding: Finding, messages: Messages) -> dict[str, Any]:
     code = finding.code or f"skipped.{finding.check}"
     return {
         "name": finding.check,
         "result": finding.result,
         "code": finding.code,
         "message": messages.message(code, finding.variant, finding.params),
-        "evidence": finding.evidence,
+        "evidence": evidence(decision, finding),
     }
 
 
@@ -98,9 +100,9 @@ def credential_view(
         },
         "subject": subject_view(state.subject),
         "status": standing(state, valid_at),
-        "issued_at": format_instant(credential.issued_at),
-        "valid_from": _instant(state.validity.start),
-        "valid_until": _instant(state.validity.end),
+        "issued_at": credential.issued_at,
+        "valid_from": state.validity.start,
+        "valid_until": state.validity.end,
         "predecessor": credential.predecessor,
         "attributes": {
             name: value for name, value in state.attributes.items() if name in declared and declared[name].public
@@ -113,8 +115,8 @@ def event_view(event: Event) -> dict[str, Any]:
     return {
         "event": event.event,
         "kind": event.kind,
-        "effective_at": format_instant(event.effective_at),
-        "recorded_at": format_instant(event.recorded_at),
+        "effective_at": event.effective_at,
+        "recorded_at": event.recorded_at,
         "reason_code": event.reason_code,
         "legal_basis": [basis.statement() for basis in event.legal_basis],
         "successor": event.successor,
@@ -130,7 +132,7 @@ def _searched(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
             {
                 "issuer": register.issuer,
                 "name": register.issuer if authority is None else messages.local(authority.name),
-                "as_of": _instant(register.as_of),
+                "as_of": register.as_of,
                 "age_seconds": None if age is None else int(age.total_seconds()),
             }
         )
@@ -144,7 +146,7 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
         "decision": decision.outcome,
         "label": messages.label(decision.outcome, genuineness=decision.purpose.genuineness),
         "reasons": [_reason(reason, messages) for reason in decision.reasons],
-        "checks": [_check(finding, messages) for finding in decision.checks],
+        "checks": [_check(decision, finding, messages) for finding in decision.checks],
         "conditions": [_condition(entry.condition, entry.state, messages) for entry in decision.conditions],
         "agreement": None
         if agreement is None
@@ -159,9 +161,9 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
         else credential_view(held, state, decision.profile, decision.issuer, query.valid_at, messages),
         "jurisdiction": query.jurisdiction,
         "purpose": query.purpose,
-        "valid_at": format_instant(query.valid_at),
-        "known_at": format_instant(query.known_at),
-        "fresh_until": _instant(decision.fresh_until),
+        "valid_at": query.valid_at,
+        "known_at": query.known_at,
+        "fresh_until": decision.fresh_until,
         "livemode": origin.livemode,
     }
     if decision.searched:
@@ -249,8 +251,8 @@ def authority_view(authority: Authority, policy: Policy, messages: Messages) -> 
             {
                 "type": entry.type,
                 "areas": list(entry.areas),
-                "from": _instant(entry.period.start),
-                "until": _instant(entry.period.end),
+                "from": entry.period.start,
+                "until": entry.period.end,
             }
             for entry in authority.competences
         ],
@@ -274,9 +276,9 @@ def agreement_view(agreement: Agreement, messages: Messages) -> dict[str, Any]:
         "recognized_in": [
             {"jurisdiction": p.jurisdiction, "areas": list(p.areas)} for p in agreement.recognized_in.values()
         ],
-        "from": _instant(agreement.effective.start),
-        "until": _instant(agreement.effective.end),
-        "repealed_at": _instant(agreement.repealed_at),
+        "from": agreement.effective.start,
+        "until": agreement.effective.end,
+        "repealed_at": agreement.repealed_at,
         "conditions": [
             {"id": entry.id, "kind": entry.kind, "fact": entry.fact, "message": messages.local(entry.text)}
             for entry in agreement.conditions

@@ -23,20 +23,18 @@ class Authorisation:
     accuracy_classes: tuple[str, ...]
     period: Period
 
-    def covers(
-        self, instrument: str, span: tuple[Decimal, Decimal, str], classes: Sequence[str], instant: datetime
-    ) -> bool:
-        """Whether instrument, range, unit and every class lie inside the row at the instant."""
+    def covers(self, span: tuple[Decimal, Decimal, str], classes: Sequence[str], instant: datetime) -> bool | None:
+        """Whether range and every class lie inside the row at the instant; None for a range in another unit.
+
+        The caller has found the row's instrument to be the one asked about.
+        """
         low, high, unit = span
         held = {comparable(entry) for entry in self.accuracy_classes}
-        return (
-            comparable(self.instrument) == comparable(instrument)
-            and comparable(self.unit) == comparable(unit)
-            and self.minimum <= low
-            and high <= self.maximum
-            and {comparable(entry) for entry in classes} <= held
-            and instant in self.period
-        )
+        if instant not in self.period or not {comparable(entry) for entry in classes} <= held:
+            return False
+        if comparable(self.unit) != comparable(unit):
+            return None
+        return self.minimum <= low <= high <= self.maximum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from registry.authorisation import Authorisation
+from registry.catalogue import Catalogue
 from registry.document import LocalText, Table
 from registry.finding import CHECKS, Result
 from registry.identifiers import comparable
-from registry.scope import Facts, span_of
+from registry.scope import Facts, same_instrument, span_of
 
 State = Literal["met", "open", "unmet"]
 
@@ -23,6 +24,8 @@ class ConditionCase:
     results: Mapping[str, Result]
     authorisations: tuple[Authorisation, ...] | None
     """The issuing laboratory's rows; None where none are held."""
+    catalogue: Catalogue | None
+    """Whose names for instruments count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +107,14 @@ def _laboratory_authorised(condition: Condition, case: ConditionCase) -> State:
         return "open"
     names = classes if isinstance(classes, tuple) else (str(classes),)
     instant = datetime.fromisoformat(tested)
-    held = any(row.covers(str(instrument), span, names, instant) for row in case.authorisations)
-    return "met" if held else "unmet"
+    verdicts = [
+        row.covers(span, names, instant)
+        for row in case.authorisations
+        if same_instrument(row.instrument, str(instrument), case.catalogue)
+    ]
+    if True in verdicts:
+        return "met"
+    return "open" if None in verdicts else "unmet"
 
 
 def _step(condition: Condition, case: ConditionCase) -> State:

@@ -185,6 +185,7 @@ def _condition_case(query: RecognitionQuery, found: Findings) -> ConditionCase:
         facts=query.facts,
         results={name: finding.result for name, finding in found.checks.items()},
         authorisations=found.policy.laboratory_rows.get(issuer.id) if issuer is not None else None,
+        catalogue=found.policy.surroundings[found.profile.id].catalogue,
     )
 
 
@@ -234,9 +235,9 @@ def _rule(query: RecognitionQuery, found: Findings, agreements: Sequence[Agreeme
     """The first agreement, from the strongest basis to the weakest, that binds the case with nothing unmet."""
     if found.held is None:
         return _Ruling(finding=Finding(check="agreement", result="skipped"))
-    office = _office(query, found)
     bases = found.profile.bases["agreement"]
     if found.profile.evidence == "certificate":
+        office = _office(query, found)
         reason = Reason(code="agreement.none", variant="accepted_list", legal_basis=bases, contact=office)
         return _refusal("agreement.none", "accepted_list", (reason,), unclear=True)
     if found.issuer is None:
@@ -247,12 +248,22 @@ def _rule(query: RecognitionQuery, found: Findings, agreements: Sequence[Agreeme
                 code="issuer.unknown",
                 params={"issuer": found.held.credential.issuer},
                 legal_basis=bases,
-                contact=office,
+                contact=_office(query, found),
             )
         )
         return _refusal("issuer.unknown", "", (reason,), unclear=True)
     if found.issuer.jurisdiction == query.jurisdiction:
-        return _Ruling(finding=Finding(check="agreement", result="skipped", variant="home"))
+        if found.purpose.not_at_home is None:
+            return _Ruling(finding=Finding(check="agreement", result="skipped", variant="home"))
+        params: Params = {"why": found.purpose.not_at_home}
+        reason = Reason(
+            code="purpose.never_recognized",
+            variant="home",
+            params=params,
+            legal_basis=bases,
+            contact=_office(query, found),
+        )
+        return _refusal(reason.code, reason.variant, (reason,), unclear=False)
     case = _condition_case(query, found)
     tried: list[_Tried] = []
     for agreement in sorted(agreements, key=lambda entry: (STRENGTHS.index(entry.strength), entry.id)):
@@ -260,9 +271,11 @@ def _rule(query: RecognitionQuery, found: Findings, agreements: Sequence[Agreeme
         if entry.code is None:
             code = _positive(entry, found)
             unmet = [
-                _reason(other, other.code or "", office) for other in tried if other.code == "agreement.condition_unmet"
+                _reason(other, other.code, _office(query, found))
+                for other in tried
+                if other.code == "agreement.condition_unmet"
             ]
-            params: Params = {"agreement": agreement.name, "agreement_id": agreement.id}
+            params = {"agreement": agreement.name, "agreement_id": agreement.id}
             first = Reason(code=code, params=params, legal_basis=agreement.legal_basis)
             return _Ruling(
                 finding=Finding(
@@ -270,7 +283,6 @@ def _rule(query: RecognitionQuery, found: Findings, agreements: Sequence[Agreeme
                     result="passed",
                     code=code,
                     params=params,
-                    evidence=(agreement.digest,),
                     legal_basis=agreement.legal_basis,
                 ),
                 reasons=(first, *unmet),
@@ -279,7 +291,7 @@ def _rule(query: RecognitionQuery, found: Findings, agreements: Sequence[Agreeme
         tried.append(entry)
         if entry.code == "purpose.never_recognized":
             break
-    return _refused(tried, office, found)
+    return _refused(tried, _office(query, found), found)
 
 
 def _refused(tried: Sequence[_Tried], office: Authority, found: Findings) -> _Ruling:
@@ -364,7 +376,6 @@ def _not_required(query: RecognitionQuery, found: Findings) -> Decision:
         code="catalogue.not_listed",
         variant=variant,
         params=params,
-        evidence=(catalogue.digest,) if catalogue is not None else (),
         legal_basis=basis,
     )
     checks = tuple(finding if name == "scope" else Finding(check=name, result="skipped") for name in CHECKS)

@@ -16,6 +16,7 @@ _DECIMAL = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _AREA = re.compile(r"\d{6}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _SEPARATORS = re.compile(r"[,，、;；]")
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 FactValue = str | bool | tuple[str, ...]
 
@@ -43,9 +44,7 @@ class Field:
 
 def forbidden_text(text: str) -> bool:
     """Whether a text holds control characters, NUL or lone surrogates: nothing a register can mean."""
-    return any(
-        ord(character) < 32 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000 for character in text
-    )
+    return _FORBIDDEN.search(text) is not None
 
 
 def _text(value: Any) -> str:

@@ -34,7 +34,7 @@ NO_PARAMS: Params = MappingProxyType({})
 class Finding:
     """What one check found. A warning is `passed` with a code of the reason families.
 
-    `variant` chooses among wordings of one code; `evidence` are digests of what the check rested on.
+    `variant` chooses among wordings of one code.
     """
 
     check: str
@@ -42,7 +42,6 @@ class Finding:
     code: str | None = None
     variant: str = ""
     params: Params = field(default_factory=lambda: NO_PARAMS)
-    evidence: tuple[str, ...] = ()
     legal_basis: tuple[LegalBasis, ...] = ()
     contact: Authority | None = None
 

@@ -22,11 +22,23 @@ class Area:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Competence:
-    """What an authority may issue: a credential type, in some areas, in some period."""
+    """What an authority may issue: a credential type, in some areas, in some period.
+
+    `from_confidence` says how sure the period's beginning is; general knowledge warns, it does not refuse.
+    """
 
     type: str
     areas: tuple[str, ...]
     period: Period
+    from_confidence: str
+
+    def covers(self, instant: datetime) -> bool | None:
+        """Whether the instant lies in the period; None for one before a beginning that is not sure."""
+        if instant in self.period:
+            return True
+        start = self.period.start
+        unsure = self.from_confidence in ("G", "U") and start is not None and instant < start
+        return None if unsure else False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +52,16 @@ class Authority:
     url: str | None
     answers_for: frozenset[str]
     competences: tuple[Competence, ...]
+    areas: Mapping[str, frozenset[str]]
     confidence: str
 
     def issues(self, type_id: str) -> bool:
         """Whether it is or ever was competent to issue this type."""
-        return any(competence.type == type_id for competence in self.competences)
+        return type_id in self.areas
 
     def areas_for(self, type_id: str) -> frozenset[str]:
         """The areas it declares for this type."""
-        return frozenset(area for entry in self.competences if entry.type == type_id for area in entry.areas)
+        return self.areas.get(type_id, frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +120,21 @@ class Gazetteer:
         return any(self.contains(outer, inner) for outer in outers)
 
 
-def competent(authority: Authority, type_id: str, instant: datetime, area: str | None, gazetteer: Gazetteer) -> bool:
-    """Whether the authority could issue this type at this instant, for this area where the type has one."""
-    return any(
-        entry.type == type_id and instant in entry.period and (area is None or gazetteer.covers(entry.areas, area))
+def competent(
+    authority: Authority, type_id: str, instant: datetime, area: str | None, gazetteer: Gazetteer
+) -> bool | None:
+    """Whether the authority could issue this type at this instant, for this area where the type has one.
+
+    None where only a beginning that is not sure speaks against it.
+    """
+    verdicts = [
+        entry.covers(instant)
         for entry in authority.competences
-    )
+        if entry.type == type_id and (area is None or gazetteer.covers(entry.areas, area))
+    ]
+    if True in verdicts:
+        return True
+    return None if None in verdicts else False
 
 
 def office_for(jurisdiction: Jurisdiction, type_id: str, place: str | None, gazetteer: Gazetteer) -> Authority:
@@ -133,7 +155,12 @@ def office_for(jurisdiction: Jurisdiction, type_id: str, place: str | None, gaze
 
 
 def _read_competence(table: Table, areas: Mapping[str, Area], whole: str) -> Competence:
-    competence = Competence(type=table.text("type"), areas=table.texts("areas"), period=table.period())
+    competence = Competence(
+        type=table.text("type"),
+        areas=table.texts("areas"),
+        period=table.period(),
+        from_confidence=table.choice("from_confidence", CONFIDENCE, default="S"),
+    )
     for code in competence.areas:
         if code != whole and code not in areas:
             raise table.refuse("areas", f"{code!r} is not an area of this jurisdiction; declare it under [[areas]]")
@@ -147,6 +174,7 @@ def _read_authority(table: Table, jurisdiction: str, areas: Mapping[str, Area], 
     if phone is None and url is None:
         raise contact.refuse("phone", "give a phone, a url or both")
     contact.done()
+    competences = tuple(_read_competence(entry, areas, whole) for entry in table.tables("competences"))
     authority = Authority(
         id=table.text("id"),
         name=table.local_text("name"),
@@ -154,7 +182,11 @@ def _read_authority(table: Table, jurisdiction: str, areas: Mapping[str, Area], 
         phone=phone,
         url=url,
         answers_for=frozenset(table.texts("answers_for", allow_empty=True)),
-        competences=tuple(_read_competence(entry, areas, whole) for entry in table.tables("competences")),
+        competences=competences,
+        areas={
+            entry.type: frozenset(code for other in competences if other.type == entry.type for code in other.areas)
+            for entry in competences
+        },
         confidence=table.choice("confidence", CONFIDENCE),
     )
     table.done()

@@ -75,6 +75,8 @@ class Purpose:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     place_fact: str | None
+    not_at_home: LocalText | None
+    """Why the credential does not serve this purpose even where it was issued; None where it does."""
     uses_catalogue: bool
     scope: tuple[ScopeRule, ...]
     needed: frozenset[str]
@@ -107,10 +109,11 @@ class CredentialProfile:
     purposes: Mapping[str, Purpose]
     catalogue: CatalogueUse | None
     bases: Mapping[str, tuple[LegalBasis, ...]]
+    """What the law says about each check of the type; never empty."""
 
-    def legal_basis(self, check: str) -> tuple[LegalBasis, ...]:
-        """What the law says about this check of the type; never empty."""
-        return self.bases[check]
+    def field(self, name: str) -> Field:
+        """A declared fact, or else attribute. Raises KeyError."""
+        return self.facts[name] if name in self.facts else self.attributes[name]
 
 
 def _read_number(table: Table) -> NumberRule:
@@ -148,6 +151,7 @@ def _read_purpose(name: str, table: Table, facts: Mapping[str, Field], attribute
         required=required,
         optional=optional,
         place_fact=table.choice("place_fact", facts) if table.has("place_fact") else None,
+        not_at_home=table.local_text("not_at_home") if table.has("not_at_home") else None,
         uses_catalogue=table.flag("catalogue"),
         scope=tuple(read_scope_rule(rule, facts, attributes) for rule in table.tables("scope")),
         needed=frozenset((*required, *optional)),

@@ -8,7 +8,7 @@ from typing import Any
 from registry.errors import Fault, QueryRefused
 from registry.field import FactValue, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
-from registry.period import InstantError, format_instant, parse_instant
+from registry.period import InstantError, parse_instant
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 
@@ -76,14 +76,14 @@ class RecognitionQuery:
     facts: Mapping[str, FactValue]
 
     def statement(self) -> dict[str, Any]:
-        """The query as it is signed and hashed: every member, instants in UTC."""
+        """The query as it is signed and hashed: every member, given or not."""
         subject = self.expected_subject
         return {
             "credential": {"id": self.id, "type": self.type, "number": self.number, "issuer": self.issuer},
             "jurisdiction": self.jurisdiction,
             "purpose": self.purpose,
-            "valid_at": format_instant(self.valid_at),
-            "known_at": format_instant(self.known_at),
+            "valid_at": self.valid_at,
+            "known_at": self.known_at,
             "relying_party": self.relying_party,
             "expected_subject": None if subject is None else {"uscc": subject.uscc, "name": subject.name},
             "facts": {name: list(v) if type(v) is tuple else v for name, v in self.facts.items()},

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from registry.canonical import canonical_json, digest
+from registry.agreement import Agreement
+from registry.canonical import canonical_json, digest, unguarded_canonical_json
 from registry.credential import standing
 from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
-from registry.finding import CHECKS, Params, Reason
-from registry.period import format_instant
+from registry.finding import CHECKS, Finding, Params, Reason
 
 RECEIPT_TYPE = "recognition-receipt+jwt"
 
@@ -24,17 +24,9 @@ class Origin:
     livemode: bool
 
 
-def details(params: Params) -> dict[str, str | int]:
+def details(params: Params) -> dict[str, str | int | datetime]:
     """The language-free part of a message's parameters, for programs."""
-    return {
-        name: format_instant(value) if isinstance(value, datetime) else value
-        for name, value in params.items()
-        if not isinstance(value, LocalText)
-    }
-
-
-def _instant(instant: datetime | None) -> str | None:
-    return None if instant is None else format_instant(instant)
+    return {name: value for name, value in params.items() if not isinstance(value, LocalText)}
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
@@ -43,6 +35,17 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "details": details(reason.params),
         "legal_basis": [basis.statement() for basis in reason.legal_basis],
         "contact": None if reason.contact is None else reason.contact.id,
+    }
+
+
+def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
+    if agreement is None:
+        return None
+    return {
+        "id": agreement.id,
+        "version": agreement.version,
+        "digest": agreement.digest,
+        "basis_strength": agreement.strength,
     }
 
 
@@ -56,40 +59,44 @@ def _credential(decision: Decision) -> dict[str, Any] | None:
         "number": held.credential.number,
         "issuer": held.credential.issuer,
         "digest": held.digest,
-        "known_from": format_instant(held.known_from),
+        "known_from": held.known_from,
         "status": standing(state, decision.query.valid_at),
-        "valid_from": _instant(state.validity.start),
-        "valid_until": _instant(state.validity.end),
+        "valid_from": state.validity.start,
+        "valid_until": state.validity.end,
     }
+
+
+def evidence(decision: Decision, finding: Finding) -> tuple[str, ...]:
+    """The digests of what a check rested on: the credential's version, the agreement, the policy file."""
+    if finding.result == "skipped":
+        return ()
+    if finding.check == "agreement":
+        return () if decision.agreement is None else (decision.agreement.digest,)
+    if finding.code == "catalogue.not_listed":
+        catalogue = decision.policy.surroundings[decision.profile.id].catalogue
+        return () if catalogue is None else (catalogue.digest,)
+    return () if decision.held is None else (decision.held.digest,)
 
 
 def core(decision: Decision) -> dict[str, Any]:
     """The decision core: what the same query with the same `known_at` gives again, byte for byte."""
-    agreement = decision.agreement
     return {
         "query": decision.query.statement(),
         "decision": decision.outcome,
         "reasons": [_reason(reason) for reason in decision.reasons],
         "checks": [
-            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": list(entry.evidence)}
+            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": evidence(decision, entry)}
             for entry in decision.checks
         ],
         "conditions": [
             {"id": entry.condition.id, "kind": entry.condition.kind, "state": entry.state}
             for entry in decision.conditions
         ],
-        "agreement": None
-        if agreement is None
-        else {
-            "id": agreement.id,
-            "version": agreement.version,
-            "digest": agreement.digest,
-            "basis_strength": agreement.strength,
-        },
+        "agreement": _agreement(decision.agreement),
         "credential": _credential(decision),
-        "searched": [{"issuer": entry.issuer, "as_of": _instant(entry.as_of)} for entry in decision.searched],
+        "searched": [{"issuer": entry.issuer, "as_of": entry.as_of} for entry in decision.searched],
         "digests": digests(decision),
-        "fresh_until": _instant(decision.fresh_until),
+        "fresh_until": decision.fresh_until,
     }
 
 
@@ -110,34 +117,34 @@ def digests(decision: Decision) -> dict[str, str | None]:
 def claims(decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: str) -> dict[str, Any]:
     """The claims of a receipt. `evaluated_at` also gives `iat`, in whole seconds.
 
-    There is no `exp`: a receipt says what was true, for ever.
+    There is no `exp`: a receipt says what was true, for ever. The core is not repeated: it follows, byte for byte,
+    from the query and the versions that `digests` names.
     """
-    whole = core(decision)
+    query = decision.query.statement()
     return {
         "iss": origin.issuer,
         "iat": int(evaluated_at.timestamp()),
         "jti": jti,
         "livemode": origin.livemode,
         "software": origin.software,
-        "query": whole["query"],
-        "query_hash": digest(canonical_json(whole["query"])),
+        "query": query,
+        "query_hash": digest(unguarded_canonical_json(query)),
         "decision": decision.outcome,
         "reasons": [reason.code for reason in decision.reasons],
         "checks": {entry.check: entry.result for entry in decision.checks},
         "conditions": {entry.condition.id: entry.state for entry in decision.conditions},
-        "agreement": whole["agreement"],
-        "credential": whole["credential"],
-        "valid_at": whole["query"]["valid_at"],
-        "known_at": whole["query"]["known_at"],
+        "agreement": _agreement(decision.agreement),
+        "credential": _credential(decision),
+        "valid_at": decision.query.valid_at,
+        "known_at": decision.query.known_at,
         "time_source": "asserted",
-        "evaluated_at": format_instant(evaluated_at),
-        "digests": whole["digests"],
-        "core_digest": digest(canonical_json(whole)),
-        "fresh_until": whole["fresh_until"],
+        "evaluated_at": evaluated_at,
+        "digests": digests(decision),
+        "fresh_until": decision.fresh_until,
     }
 
 
-_TEXTS = ("iss", "jti", "software", "query_hash", "valid_at", "known_at", "time_source", "evaluated_at", "core_digest")
+_TEXTS = ("iss", "jti", "software", "query_hash", "valid_at", "known_at", "time_source", "evaluated_at")
 
 
 def claims_problem(content: Any) -> str | None:

@@ -242,10 +242,43 @@ class InstrumentRule:
         if self.fact not in facts:
             return SILENT
         asked, held = str(facts[self.fact]), str(attributes.get(self.attribute) or "")
-        same = comparable(asked) == comparable(held)
-        if same or (around.catalogue is not None and around.catalogue.same_instrument(asked, held)):
+        if same_instrument(asked, held, around.catalogue):
             return COVERED
         return ScopeVerdict(state="not_covered", fact=self.fact, given=asked, nearest=held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeRule:
+    """The credential itself says what the purpose needs: an attribute has a value (a positive result)."""
+
+    attribute: str
+    value: str | bool
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """None: the case adds nothing."""
+        return ()
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attribute."""
+        return (self.attribute,)
+
+    def judge(self, attributes: Attributes, facts: Facts, around: Surroundings) -> ScopeVerdict:
+        """An attribute that the register does not give cannot be told."""
+        held = attributes.get(self.attribute)
+        if held is None:
+            return ScopeVerdict(state="unknown", fact=self.attribute)
+        if held == self.value:
+            return COVERED
+        return ScopeVerdict(state="not_covered", fact=self.attribute, given=shown(held), nearest=shown(self.value))
+
+
+def same_instrument(one: str, other: str, catalogue: Catalogue | None) -> bool:
+    """Whether two names stand for one instrument: the same text, or names of one catalogue entry."""
+    if comparable(one) == comparable(other):
+        return True
+    return catalogue is not None and catalogue.same_instrument(one, other)
 
 
 def span_of(values: Mapping[str, Any], names: Sequence[str]) -> tuple[Decimal, Decimal, str] | None:
@@ -256,7 +289,7 @@ def span_of(values: Mapping[str, Any], names: Sequence[str]) -> tuple[Decimal, D
         return None
 
 
-SCOPE_KINDS = ("row", "subset", "area", "range", "instrument")
+SCOPE_KINDS = ("row", "subset", "area", "range", "instrument", "attribute_is")
 
 
 def read_scope_rule(table: Table, facts: Mapping[str, Field], attributes: Mapping[str, Field]) -> ScopeRule:
@@ -270,6 +303,8 @@ def read_scope_rule(table: Table, facts: Mapping[str, Field], attributes: Mappin
             if column not in attributes[attribute].columns:
                 raise table.refuse("columns", f"{column!r} is no column of {attribute!r}")
         rule = RowRule(attribute=attribute, columns=columns)
+    elif kind == "attribute_is":
+        rule = AttributeRule(attribute=table.text("attribute"), value=table.value("value"))
     elif kind == "range":
         rule = RangeRule(minimum=table.text("min"), maximum=table.text("max"), unit=table.text("unit"))
     else:

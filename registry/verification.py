@@ -10,8 +10,9 @@ from datetime import datetime
 
 from registry.catalogue import Listing
 from registry.credential import CredentialState, Event
-from registry.document import LegalBasis
+from registry.document import LegalBasis, LocalText
 from registry.dossier import Dossier, HeldCredential, RegisterState
+from registry.field import Field
 from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
 from registry.identifiers import compact, comparable
 from registry.jurisdiction import Authority, competent, office_for
@@ -68,7 +69,6 @@ class _Case:
             code=code,
             variant=variant,
             params=params,
-            evidence=(self.held.digest,),
             legal_basis=basis or self.profile.bases[check],
             contact=self.issuer or self.office(),
         )
@@ -77,6 +77,21 @@ class _Case:
         """The office in the jurisdiction asked about."""
         jurisdiction = self.policy.jurisdictions[self.query.jurisdiction]
         return office_for(jurisdiction, self.profile.id, place_of(self.query, self.purpose), self.policy.gazetteer)
+
+
+# What is found alike in most cases, made once.
+_SKIPPED = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
+_IN_FORCE = Finding(check="status", result="passed", code="status.in_force")
+_OPEN_ENDED = Finding(check="validity", result="passed", code="validity.current", variant="open_ended")
+_COVERED = Finding(check="scope", result="passed", code="scope.covered")
+_NO_SCOPE = Finding(check="scope", result="passed", code="scope.covered", variant="no_scope")
+_NOT_ASKED = Finding(check="subject", result="passed", code="subject.not_asked")
+_SAME_SUBJECT = Finding(check="subject", result="passed", code="subject.matches")
+
+
+def _passed(check: str, code: str, params: Params) -> Finding:
+    """A finding that gives no reason: it needs no law and no office."""
+    return Finding(check=check, result="passed", code=code, params=params)
 
 
 def place_of(query: RecognitionQuery, purpose: Purpose) -> str | None:
@@ -95,19 +110,19 @@ def _format(case: _Case) -> Finding:
         return case.finding("format", "passed", "number.check_digit_wrong", "held", params)
     if verdict.jurisdiction and case.issuer and verdict.jurisdiction != case.issuer.jurisdiction:
         return case.finding("format", "passed", "number.province_mismatch", "", params)
-    return case.finding("format", "passed", "number.well_formed", "", params)
+    return _passed("format", "number.well_formed", params)
 
 
 def _signature(case: _Case) -> Finding:
     if case.profile.evidence == "certificate":
         return case.finding("signature", "indeterminate", "signature.missing")
-    return Finding(check="signature", result="skipped")
+    return _SKIPPED["signature"]
 
 
 def _path(case: _Case) -> Finding:
     if case.profile.evidence == "certificate":
         return case.finding("path", "indeterminate", "path.no_anchor")
-    return Finding(check="path", result="skipped")
+    return _SKIPPED["path"]
 
 
 def _issuer(case: _Case) -> Finding:
@@ -118,15 +133,18 @@ def _issuer(case: _Case) -> Finding:
     params: dict[str, Param] = {"issuer": issuer.name, "issued_at": credential.issued_at}
     if area is not None and not case.policy.gazetteer.known(area):
         return case.finding("issuer", "indeterminate", "issuer.not_competent", "area_unknown", params | {"area": area})
-    if competent(issuer, profile.id, credential.issued_at, area, case.policy.gazetteer):
-        return case.finding("issuer", "passed", "issuer.competent", "", params)
+    verdict = competent(issuer, profile.id, credential.issued_at, area, case.policy.gazetteer)
+    if verdict is None:
+        return case.finding("issuer", "indeterminate", "issuer.not_competent", "beginning_unsure", params)
+    if verdict:
+        return _passed("issuer", "issuer.competent", params)
     return case.finding("issuer", "failed", "issuer.not_competent", "", params)
 
 
 def _status(case: _Case) -> Finding:
     state, event = case.state, case.state.event
     if event is None or state.status == "valid":
-        return case.finding("status", "passed", "status.in_force")
+        return _IN_FORCE
     params: dict[str, str | datetime] = {"effective_at": event.effective_at}
     if state.status == "superseded":
         successor = event.successor or {}
@@ -146,23 +164,31 @@ def _validity(case: _Case) -> Finding:
     if period.end is not None and period.end <= valid_at:
         return case.finding("validity", "failed", "validity.expired", "", {"valid_until": period.end})
     if period.end is None:
-        return case.finding("validity", "passed", "validity.current", "open_ended")
-    return case.finding("validity", "passed", "validity.current", "", {"valid_until": period.end})
+        return _OPEN_ENDED
+    return _passed("validity", "validity.current", {"valid_until": period.end})
 
 
 def _labels(profile: CredentialProfile, names: list[str]) -> Params:
     """Facts by the names that people and programs use for them."""
-    return {"facts": ", ".join(names), "label": profile.facts[names[0]].label, "count": len(names)}
+    return {"facts": ", ".join(names), "label": profile.field(names[0]).label, "count": len(names)}
 
 
 def _not_covered(case: _Case, verdict: ScopeVerdict) -> Finding:
+    field = case.profile.field(verdict.fact)
     params: Params = {
         "fact": verdict.fact,
-        "label": case.profile.facts[verdict.fact].label,
-        "given": verdict.given,
-        "nearest": verdict.nearest,
+        "label": field.label,
+        "given": _shown_choice(field, verdict.given),
+        "nearest": _shown_choice(field, verdict.nearest),
     }
+    if verdict.fact not in case.profile.facts:
+        return case.finding("scope", "failed", "scope.not_covered", "attribute", params)
     return case.finding("scope", "failed", "scope.not_covered", "" if verdict.nearest else "nothing_near", params)
+
+
+def _shown_choice(field: Field, value: str) -> LocalText | str:
+    """A choice by its label; anything else as it is."""
+    return field.choices.get(value, value)
 
 
 def _scope(case: _Case) -> Finding:
@@ -182,19 +208,19 @@ def _scope(case: _Case) -> Finding:
     surplus = [name for name in facts if name not in purpose.needed]
     if surplus:
         return case.finding("scope", "passed", "facts.not_needed", "", _labels(case.profile, sorted(surplus)))
-    return case.finding("scope", "passed", "scope.covered", "" if purpose.scope else "no_scope")
+    return _COVERED if purpose.scope else _NO_SCOPE
 
 
 def _subject(case: _Case) -> Finding:
     expected, subject = case.query.expected_subject, case.state.subject
     if expected is None:
-        return case.finding("subject", "passed", "subject.not_asked")
+        return _NOT_ASKED
     if expected.uscc is not None and subject.uscc is None:
         return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
     same_uscc = expected.uscc is None or expected.uscc == compact(subject.uscc or "")
     same_name = expected.name is None or comparable(expected.name) == comparable(subject.name)
     if same_uscc and same_name:
-        return case.finding("subject", "passed", "subject.matches")
+        return _SAME_SUBJECT
     return case.finding("subject", "failed", "subject.mismatch")
 
 
@@ -215,7 +241,7 @@ def _freshness(case: _Case, registers: tuple[RegisterState, ...]) -> Finding:
         return case.finding("freshness", "indeterminate", "register.stale", "", params)
     if case.query.valid_at > case.query.known_at:
         return case.finding("freshness", "passed", "assumes.no_change", "", {"valid_at": case.query.valid_at})
-    return case.finding("freshness", "passed", "register.fresh", "", params)
+    return _passed("freshness", "register.fresh", params)
 
 
 def _fresh_until(registers: tuple[RegisterState, ...], profile: CredentialProfile) -> datetime | None:
@@ -309,7 +335,7 @@ def _searched_registers(search: _Search) -> Finding:
 def _absent(search: _Search) -> dict[str, Finding]:
     """The findings when not exactly one credential is held: what the number itself tells, and the registers' age."""
     query = search.dossier.query
-    checks = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
+    checks = dict(_SKIPPED)
     if query.number is None:
         if query.id is None:
             checks["scope"] = _unnamed(search)

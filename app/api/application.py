@@ -1,18 +1,16 @@
-"""The HTTP application: the lean route first, the declared ones after it, one layer around all."""
+"""The HTTP application: the lean route, the declared ones, one layer around all."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
-from starlette.routing import Match
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from app.api import docs, schemas
 from app.api.middleware import REFUSED, Envelope, refuse
 from app.api.openapi import declare_recognitions, merge_schemas
-from app.api.recognitions import RecognitionEndpoint
+from app.api.recognitions import RECOGNITIONS, RecognitionEndpoint
 from app.api.routes import build_router
 from app.bootstrap import Node
 
@@ -23,38 +21,22 @@ DESCRIPTION = (
 )
 
 
-class LeanRoute(APIRoute):
-    """A declared route whose requests go straight to an ASGI application, past parameters and response models."""
-
-    def __init__(self, path: str, lean: ASGIApp, **declared: Any) -> None:
-        super().__init__(path, _declared_only, **declared)
-        self.app = lean
-        self._serves = {"GET", "HEAD"} if "GET" in declared["methods"] else set(declared["methods"])
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """An exact comparison: the path has no parameters."""
-        if scope["type"] != "http" or scope["path"] != self.path:
-            return Match.NONE, {}
-        return (Match.FULL if scope["method"] in self._serves else Match.PARTIAL), {"route": self}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuses other methods as any route does."""
-        if scope["method"] not in self._serves:
-            raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
-        await self.app(scope, receive, send)
-
-
 def _declared_only() -> None:
-    """What FastAPI reads the declaration from; requests go to the route's ASGI application."""
+    """What FastAPI reads a declaration from when requests go past it."""
 
 
 def build_application(node: Node, *, access_log: bool) -> ASGIApp:
-    """The whole service as one ASGI application."""
-    return Envelope(build_api(node), access_log)
+    """The whole service as one ASGI application: the main question directly, everything else through FastAPI."""
+    return Envelope(build_api(node), lean_routes(node), access_log)
+
+
+def lean_routes(node: Node) -> dict[str, ASGIApp]:
+    """What is answered without a framework between request and answer (docs/adr/0003), by path."""
+    return {RECOGNITIONS: RecognitionEndpoint(node)}
 
 
 def build_api(node: Node) -> FastAPI:
-    """The routes without the layer around them."""
+    """The declared routes and the document of all, without the layer around them."""
     api = FastAPI(
         title="Accord 川渝互认",
         version=node.origin.software,
@@ -65,15 +47,15 @@ def build_api(node: Node) -> FastAPI:
         separate_input_output_schemas=False,
         exception_handlers=dict.fromkeys(REFUSED, refuse),
     )
-    endpoint = RecognitionEndpoint(node)
-    for declared in declare_recognitions():
-        api.router.routes.append(LeanRoute("/v1/recognitions", endpoint, **declared))
     api.include_router(build_router(node))
     docs.add_docs(api)
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
-            document = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
+            lean = [APIRoute(RECOGNITIONS, _declared_only, **declared) for declared in declare_recognitions()]
+            document = get_openapi(
+                title=api.title, version=api.version, description=api.description, routes=[*lean, *api.routes]
+            )
             api.openapi_schema = merge_schemas(
                 document, schemas.Query, schemas.ProblemDocument, schemas.ReceiptSubmission
             )

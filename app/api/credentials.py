@@ -14,7 +14,7 @@ from app.usecases.find_credentials import MAX_PAGE, find_credential, list_creden
 from registry.dossier import HeldCredential
 from registry.field import forbidden_text
 from registry.identifiers import compact
-from registry.period import InstantError, format_instant, parse_instant
+from registry.period import InstantError, parse_instant
 from registry.policy import Policy
 
 INSTANTS = ("valid_at", "known_at")
@@ -66,9 +66,9 @@ async def show_credential(
         **_view(held, policy, valid_at, messages),
         "events": [event_view(event) for event in held.credential.events],
         "digest": held.digest,
-        "known_from": format_instant(held.known_from),
-        "valid_at": format_instant(valid_at),
-        "known_at": format_instant(known_at),
+        "known_from": held.known_from,
+        "valid_at": valid_at,
+        "known_at": known_at,
         "livemode": node.origin.livemode,
     }
 
@@ -141,7 +141,7 @@ async def page_credentials(node: Node, parameters: dict[str, str], messages: Mes
         "data": [_view(entry, policy, cursor.valid_at, messages) for entry in page.held],
         "next_cursor": following,
         "has_more": following is not None,
-        "valid_at": format_instant(cursor.valid_at),
-        "known_at": format_instant(cursor.known_at),
+        "valid_at": cursor.valid_at,
+        "known_at": cursor.known_at,
         "livemode": node.origin.livemode,
     }

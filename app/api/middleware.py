@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -38,8 +38,9 @@ def request_language(scope: Scope) -> str | None:
 class Envelope:
     """Gives every response its `X-Request-ID` and every failure its problem document."""
 
-    def __init__(self, app: ASGIApp, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, lean: Mapping[str, ASGIApp], access_log: bool) -> None:
         self._app = app
+        self._lean = lean
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,10 +66,13 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._lean.get(scope["path"], self._app)(scope, receive, send_with_id)
         except Exception as error:
-            # A response, the 500 document at least, has begun: the framework raises again only to be logged.
-            telemetry.failure(scope["request_id"], error)
+            if status:
+                # A response, the 500 document at least, has begun: the framework raises again only to be logged.
+                telemetry.failure(scope["request_id"], error)
+            else:
+                await (await refuse(Request(scope), error))(scope, receive, send_with_id)
         if self._access_log:
             telemetry.access(scope, status, clock.monotonic() - started)
 
@@ -88,6 +92,7 @@ async def refuse(request: Request, error: Exception) -> Response:
         telemetry.failure(scope["request_id"], error)
         found, headers = problem("store.unavailable"), {"Retry-After": RETRY_AFTER_SECONDS}
     else:
+        telemetry.failure(scope["request_id"], error)
         found = problem("internal.error")
     catalogue = messages(negotiate(request_language(scope)))
     body = problem_body(found.status, found.faults, catalogue, scope["request_id"], link=scope["method"] != "POST")

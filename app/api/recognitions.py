@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-import orjson
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import clock
@@ -11,11 +11,11 @@ from app.api.body import parse_json, read_body, read_parameters
 from app.api.middleware import header, request_language, send_bytes
 from app.bootstrap import Node
 from app.messages import messages, negotiate
-from app.presentation import answer_view
+from app.presentation import answer_view, to_json
 from app.usecases.issue_receipt import issue_receipt
-from registry.period import format_instant
 from registry.query import Question
 
+RECOGNITIONS = "/v1/recognitions"
 FACT_PREFIX = "fact."
 LINK_PARAMETERS = (
     "id",
@@ -29,6 +29,9 @@ LINK_PARAMETERS = (
     "relying_party",
 )
 _REFERENCE = ("id", "type", "number", "issuer")
+_JSON = (b"content-type", b"application/json")
+_METHODS = ("GET", "HEAD", "POST")
+_CACHING = ((b"cache-control", b"no-cache"), (b"vary", b"Accept-Language, Authorization"))
 
 
 def question_of_link(scope: Scope) -> dict[str, Any]:
@@ -49,43 +52,44 @@ def question_of_link(scope: Scope) -> dict[str, Any]:
 
 def entity_tag(view: dict[str, Any], question: Question) -> bytes:
     """A tag over the decision core. Instants that the asker left to us do not count: they change with every call."""
-    left = [
-        name
-        for name, asked in (("valid_at", question.asked_valid_at), ("known_at", question.asked_known_at))
-        if not asked
-    ]
-    stable = {name: value for name, value in view.items() if name not in left} if left else view
-    return b'"' + hashlib.sha256(orjson.dumps(stable)).hexdigest()[:32].encode() + b'"'
+    asked = {"valid_at": question.asked_valid_at, "known_at": question.asked_known_at}
+    stable = {name: value for name, value in view.items() if asked.get(name, True)}
+    return b'"' + hashlib.sha256(to_json(stable)).hexdigest()[:32].encode() + b'"'
 
 
 class RecognitionEndpoint:
     """`POST` and `GET /v1/recognitions` as an ASGI application."""
+
+    path = RECOGNITIONS
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers with 200 whatever the decision; what cannot be asked is raised."""
-        node = self._node
-        link = scope["method"] != "POST"
+        node, method = self._node, scope["method"]
+        if method not in _METHODS:
+            raise HTTPException(405, headers={"Allow": ", ".join(_METHODS)})
+        scope["route"] = self
+        link = method != "POST"
         content = question_of_link(scope) if link else parse_json(await read_body(scope, receive))
         now = clock.now()
         question, decision = await node.recognizer.recognize(content, now, written=link)
         catalogue = messages(negotiate(request_language(scope)))
         view = answer_view(decision, catalogue, node.origin)
-        tag = entity_tag(view, question)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-language", catalogue.language.encode()),
-            (b"cache-control", b"no-cache"),
-            (b"etag", tag),
-            (b"vary", b"Accept-Language, Authorization"),
+            *_CACHING,
         ]
-        if link and tag in (header(scope, b"if-none-match") or b"").replace(b"W/", b"").split(b", "):
-            await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
-            await send({"type": "http.response.body"})
-            return
-        view["evaluated_at"] = format_instant(now)
+        if link:
+            tag = entity_tag(view, question)
+            headers.append((b"etag", tag))
+            if tag in (header(scope, b"if-none-match") or b"").replace(b"W/", b"").split(b", "):
+                await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
+                await send({"type": "http.response.body"})
+                return
+        view["evaluated_at"] = now
         view["receipt"] = issue_receipt(decision, node.origin, node.signer, now)
         view["request_id"] = scope["request_id"]
-        await send_bytes(send, 200, orjson.dumps(view), headers)
+        await send_bytes(send, 200, to_json(view), headers)

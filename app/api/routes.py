@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from app.api import operation, receipts, schemas
@@ -12,7 +11,7 @@ from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, s
 from app.api.middleware import request_language
 from app.bootstrap import Node
 from app.messages import Messages, messages, negotiate
-from app.presentation import agreement_view, authority_view, jurisdiction_view, profile_view
+from app.presentation import agreement_view, authority_view, jurisdiction_view, profile_view, to_json
 from registry.policy import Policy
 
 Declared = dict[int | str, dict[str, Any]]
@@ -76,7 +75,7 @@ def _json(content: Any, catalogue: Messages | None = None, status: int = 200) ->
     headers = {"Cache-Control": "no-cache"}
     if catalogue is not None:
         headers |= {"Content-Language": catalogue.language, "Vary": "Accept-Language, Authorization"}
-    return Response(orjson.dumps(content), status, headers, "application/json")
+    return Response(to_json(content), status, headers, "application/json")
 
 
 def _add_policy_lists(router: APIRouter, node: Node) -> None:

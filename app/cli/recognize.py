@@ -50,9 +50,9 @@ def recognize(
         with failing_clearly():
             receipt.write_text(view["receipt"] + "\n", encoding="ascii")
     if json:
-        import orjson
+        from app.presentation import to_json
 
-        typer.echo(orjson.dumps(view, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(to_json(view, indent=True).decode())
     else:
         for line in render(view, catalogue):
             typer.echo(line)
@@ -78,7 +78,6 @@ def _answer(content: dict[str, Any], catalogue: "Messages") -> dict[str, Any]:
     from app.settings import Settings
     from app.usecases.issue_receipt import issue_receipt
     from registry.errors import QueryRefused
-    from registry.period import format_instant
 
     with failing_clearly():
         node = open_node(Settings())
@@ -92,7 +91,7 @@ def _answer(content: dict[str, Any], catalogue: "Messages") -> dict[str, Any]:
         finally:
             node.reader.close()
         view = answer_view(decision, catalogue, node.origin)
-        view["evaluated_at"] = format_instant(now)
+        view["evaluated_at"] = now
         view["receipt"] = issue_receipt(decision, node.origin, node.signer, now)
         view["request_id"] = "cli"
     return view

@@ -22,7 +22,7 @@ def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None
     import uvicorn
 
     from app.api.application import build_application
-    from app.bootstrap import open_node
+    from app.bootstrap import open_node, settle
     from app.cli.server import AnnouncingServer
     from app.settings import Settings
 
@@ -42,6 +42,7 @@ def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None
         return
     with failing_clearly():
         application = build_application(open_node(settings), access_log=settings.access_log)
+    settle()
     server = AnnouncingServer(uvicorn.Config(application, **options), ready)
     server.run()
     if not server.started:

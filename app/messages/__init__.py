@@ -1,22 +1,33 @@
 """Text for people, in Chinese and English: the one place where codes become sentences."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal
 
 from registry.document import LocalText
-from registry.finding import Param, Params
+from registry.finding import Params
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
 _BEIJING = timezone(timedelta(hours=8))
 _DAY = timedelta(days=1)
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
 # Exclusive ends: people read the last day that still counts.
 _ENDS = ("valid_until", "ended")
+
+
+_Template = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def _compile(text: str) -> _Template:
+    """A template cut at its parameters: the text before the first, then each parameter with the text after it."""
+    pieces = _PARAMETER.split(text)
+    return pieces[0], tuple(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
 class Messages:
@@ -25,8 +36,9 @@ class Messages:
     def __init__(self, language: Language, content: Mapping[str, Mapping[str, str]]) -> None:
         self.language = language
         self._chinese = language == "zh-CN"
-        self._labels, self._messages = content["labels"], content["messages"]
-        self._remedies, self._problems = content["remedies"], content["problems"]
+        self._messages = {key: _compile(text) for key, text in content["messages"].items()}
+        self._remedies = {key: _compile(text) for key, text in content["remedies"].items()}
+        self._labels, self._problems = content["labels"], content["problems"]
         self._titles, self._words = content["titles"], content["words"]
 
     def label(self, outcome: str, *, genuineness: bool) -> str:
@@ -35,15 +47,12 @@ class Messages:
 
     def message(self, code: str, variant: str, params: Params) -> str:
         """The sentence for a code."""
-        template = self._messages[f"{code}#{variant}" if variant else code]
-        return self._fill(template, params) if "{" in template else template
+        return self._fill(self._messages[f"{code}#{variant}" if variant else code], params)
 
     def remedy(self, code: str, variant: str, params: Params) -> str | None:
         """What can be done about it, or None where nothing has to be."""
         template = self._remedies.get(f"{code}#{variant}" if variant else code)
-        if template is None:
-            return None
-        return self._fill(template, params) if "{" in template else template
+        return None if template is None else self._fill(template, params)
 
     def problem(self, code: str, params: Mapping[str, str]) -> str:
         """The sentence for a problem code."""
@@ -73,20 +82,26 @@ class Messages:
         day = f"{local.year}年{local.month}月{local.day}日" if self._chinese else f"{local.day} {local:%B} {local.year}"
         if (local.hour, local.minute, local.second) == (0, 0, 0):
             return day
-        if self._chinese:
-            return f"{day}{local:%H:%M}（北京时间）"
-        return f"{day} {local:%H:%M} (Beijing time)"
+        time = f"{local.hour:02}:{local.minute:02}"
+        return f"{day}{time}（北京时间）" if self._chinese else f"{day} {time} (Beijing time)"
 
-    def _fill(self, template: str, params: Params) -> str:
-        return template.format_map({name: self._value(name, value) for name, value in params.items()})
+    def _fill(self, template: _Template, params: Params) -> str:
+        first, rest = template
+        if not rest:
+            return first
+        parts = [first]
+        for name, literal in rest:
+            value = params[name]
+            if isinstance(value, LocalText):
+                value = value.zh if self._chinese else value.en
+            elif isinstance(value, datetime):
+                value = self._day(name, value)
+            parts.append(f"{value}{literal}")
+        return "".join(parts)
 
-    def _value(self, name: str, value: Param) -> str | int:
-        if isinstance(value, LocalText):
-            return value.zh if self._chinese else value.en
-        if isinstance(value, datetime):
-            whole_day = name in _ENDS and value.astimezone(_BEIJING).time() == datetime.min.time()
-            return self.instant(value - _DAY if whole_day else value)
-        return value
+    def _day(self, name: str, instant: datetime) -> str:
+        whole_day = name in _ENDS and instant.astimezone(_BEIJING).time() == datetime.min.time()
+        return self.instant(instant - _DAY if whole_day else instant)
 
 
 @cache
@@ -96,6 +111,7 @@ def messages(language: Language) -> Messages:
     return Messages(language, tomllib.loads(text))
 
 
+@lru_cache(maxsize=256)
 def negotiate(accept_language: str | None) -> Language:
     """The language an Accept-Language header asks for: the highest weight among Chinese and English, else Chinese."""
     if not accept_language:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from keys.custody import Signer
 from keys.jws import sign_compact
-from registry.canonical import canonical_json
+from registry.canonical import unguarded_canonical_json
 from registry.decision import Decision
 from registry.receipt import RECEIPT_TYPE, Origin, claims
 
@@ -14,5 +14,5 @@ def issue_receipt(decision: Decision, origin: Origin, signer: Signer, evaluated_
     """A receipt over the decision, as a compact JWS of type `recognition-receipt+jwt`."""
     jti = f"rcpt_{os.urandom(16).hex()}"
     return sign_compact(
-        canonical_json(claims(decision, origin, evaluated_at=evaluated_at, jti=jti)), signer, RECEIPT_TYPE
+        unguarded_canonical_json(claims(decision, origin, evaluated_at=evaluated_at, jti=jti)), signer, RECEIPT_TYPE
     )
