@@ -324,7 +324,7 @@ def _reasons(checks: Mapping[str, Finding], ruling: _Ruling, result: str) -> lis
     reasons: list[Reason] = []
     for name in CHECKS:
         finding = ruling.finding if name == "agreement" else checks[name]
-        if finding.result == result and finding.code is not None:
+        if finding.result == result:
             reasons.extend(ruling.reasons if name == "agreement" else (reason_of(finding),))
     return reasons
 
@@ -351,11 +351,7 @@ def _absent(query: RecognitionQuery, found: Findings) -> tuple[Outcome, tuple[Re
     )
     if checks["format"].result == "failed":
         return "not_found", (reason_of(checks["format"]),)
-    unclear = [
-        reason_of(finding)
-        for finding in checks.values()
-        if finding.result == "indeterminate" and finding.code is not None
-    ]
+    unclear = [reason_of(finding) for finding in checks.values() if finding.result == "indeterminate"]
     if unclear:
         return "indeterminate", (*unclear, *notices)
     return "not_found", (unknown, *notices)

@@ -1,0 +1,138 @@
+"""The catalogues: complete in both languages, and every code that the core can utter has its sentence."""
+
+import ast
+import re
+import tomllib
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import app
+import registry
+from app.messages import messages, negotiate
+from registry.document import LocalText
+
+CODE = re.compile(r"[a-z_]+\.[a-z_]+")
+PARAMETER = re.compile(r"\{([a-z_]+)\}")
+# Texts of this shape that are not codes.
+OTHER = {"catalogue.id"}
+
+
+def catalogue(language: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads(resources.files("app.messages").joinpath(f"{language}.toml").read_text(encoding="utf-8"))
+
+
+def literals(package: object) -> set[str]:
+    """Every string literal in a package that looks like a code."""
+    found = set()
+    for path in Path(package.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
+                found.add(node.value)
+    return found
+
+
+FAMILIES = (
+    "number.",
+    "signature.",
+    "path.",
+    "issuer.",
+    "status.",
+    "credential.",
+    "validity.",
+    "scope.",
+    "facts.",
+    "catalogue.",
+    "subject.",
+    "agreement.",
+    "statute.",
+    "jurisdiction.",
+    "inspection.",
+    "assumes.",
+    "purpose.",
+    "register.",
+)
+PROBLEMS = ("query.", "request.", "route.", "store.unavailable", "internal.", "receipt.too")
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    chinese, english = catalogue("zh-CN"), catalogue("en")
+    assert chinese.keys() == english.keys()
+    for section in chinese:
+        assert chinese[section].keys() == english[section].keys(), section
+
+
+def test_both_languages_use_the_same_parameters() -> None:
+    chinese, english = catalogue("zh-CN"), catalogue("en")
+    for section in ("messages", "problems", "words"):
+        for key in chinese[section]:
+            assert set(PARAMETER.findall(english[section][key])) <= set(PARAMETER.findall(chinese[section][key])) | {
+                "facts",
+                "label",
+            }, key
+
+
+def test_chinese_is_chinese_and_english_is_not() -> None:
+    han = re.compile(r"[\u4e00-\u9fff]")
+    for section, texts in catalogue("zh-CN").items():
+        for key, text in texts.items():
+            assert han.search(text), f"{section}.{key}"
+    allowed = re.compile(r"（[^）]*）|\([撤吊注][销回]\)")
+    for section, texts in catalogue("en").items():
+        for key, text in texts.items():
+            assert not han.search(allowed.sub("", text)), f"{section}.{key}"
+
+
+def test_every_reason_code_of_the_core_has_a_sentence() -> None:
+    keys = {key.partition("#")[0] for key in catalogue("en")["messages"]}
+    spoken = {code for code in literals(registry) if code.startswith(FAMILIES)} - OTHER
+    assert len(spoken) > 30
+    assert spoken - keys == set()
+
+
+def test_every_problem_code_has_a_sentence() -> None:
+    keys = set(catalogue("en")["problems"])
+    spoken = {code for package in (registry, app) for code in literals(package) if code.startswith(PROBLEMS)}
+    assert len(spoken) > 25
+    assert spoken - keys == set()
+
+
+def test_no_message_but_the_labels_speaks_of_recognition() -> None:
+    for section in ("messages", "remedies"):
+        for key, text in catalogue("zh-CN")[section].items():
+            assert "互认" not in text, f"{section}.{key}"
+
+
+def test_an_exclusive_end_is_read_as_its_last_day() -> None:
+    end = datetime(2028, 3, 20, 16, tzinfo=UTC)  # midnight of the 21st in Beijing
+    assert "2028年3月20日" in messages("zh-CN").message("validity.current", "", {"valid_until": end})
+    assert "20 March 2028" in messages("en").message("validity.expired", "", {"valid_until": end})
+    begin = messages("zh-CN").message("validity.not_yet", "", {"valid_from": end})
+    assert "2028年3月21日" in begin
+
+
+def test_parameters_are_filled_once() -> None:
+    text = messages("zh-CN").message("number.well_formed", "", {"number": "{number}"})
+    assert text == "证号“{number}”格式正确。"
+    basis = LocalText(zh="甲", en="A")
+    assert messages("en").message("agreement.in_force", "", {"agreement": basis}) == "Legal basis: A."
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        (None, "zh-CN"),
+        ("", "zh-CN"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9,zh;q=0.1", "en"),
+        ("zh-TW, en;q=0.5", "zh-CN"),
+        ("en;q=0.2, zh;q=0.3", "zh-CN"),
+        ("fr, de;q=0.9", "zh-CN"),
+        ("en;q=abc", "zh-CN"),
+        ("en;q=0", "zh-CN"),
+    ],
+)
+def test_language_is_negotiated(asked: str | None, language: str) -> None:
+    assert negotiate(asked) == language
