@@ -13,10 +13,10 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --no-config --upgrade --univers
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test lint format bench lock clean
+.PHONY: help venv dev demo test lint format bench examples lock clean
 
 help: ## 列出命令 · list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 venv: .venv/.runtime ## 安装运行环境 · install what is needed to run
 
@@ -40,6 +40,9 @@ format: .venv/.dev ## 整理代码格式 · put the code in form
 
 bench: .venv/.runtime ## 性能测量 · measure
 	@$(BIN)/python -m bench.recognitions
+
+examples: .venv/.runtime ## 更新接口文档示例 · write the examples of the API document anew
+	@$(BIN)/python -m app.demonstration.documented
 
 lock: .venv-lock/.ready ## 更新依赖锁定文件 · pin the newest dependencies anew
 	@$(COMPILE) --group build --group dev --output-file requirements-dev.lock pyproject.toml
