@@ -12,6 +12,7 @@ keys = typer.Typer(no_args_is_help=True)
 @keys.command("generate", help="生成密钥；尚无启用密钥时即启用 / Make a key; it signs if none does yet")
 def generate(
     activate: Annotated[bool, typer.Option(help="立即改用此密钥签名 / sign with it from now on")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
     """Makes a key for the store's mode."""
     from app.bootstrap import key_passphrase
@@ -23,7 +24,12 @@ def generate(
     with failing_clearly():
         mode = check(settings.store_path).mode
         signer = key_directory.create(settings.keys_path, mode, key_passphrase(settings), activate=activate)
-    typer.echo(signer.kid)
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps({"kid": signer.kid, "alg": signer.alg, "mode": mode}).decode())
+    else:
+        typer.echo(signer.kid)
 
 
 @keys.command("list", help="列出密钥 / List keys")

@@ -9,6 +9,7 @@ from app.cli.outcome import failing_clearly
 
 def migrate(
     mode: Annotated[str, typer.Option(help="live 正式 / test 测试；建库时确定，不可更改 / stamped once")],
+    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
     """Creates the store in a mode, or upgrades it."""
     from app import clock
@@ -18,4 +19,9 @@ def migrate(
     settings = Settings()
     with failing_clearly():
         state = schema.migrate(settings.store_path, mode, clock.now())
-    typer.echo(f"{state.path}: {state.mode}, {state.revision}")
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps({"store": str(state.path), "mode": state.mode, "revision": state.revision}).decode())
+    else:
+        typer.echo(f"{state.path}: {state.mode}, {state.revision}")
