@@ -1,5 +1,6 @@
 """`accord serve`: answer over HTTP."""
 
+import socket
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -42,8 +43,15 @@ def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None
         return
     with failing_clearly():
         application = build_application(open_node(settings), access_log=settings.access_log)
-    settle()
-    server = AnnouncingServer(uvicorn.Config(application, **options), ready)
-    server.run()
-    if not server.started:
-        fail(f"无法监听 / cannot listen on {host}:{port}")
+    with listening(host, port) as listener:
+        settle()
+        AnnouncingServer(uvicorn.Config(application, **options), ready).run(sockets=[listener])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, or one clear line and exit: uvicorn would print a log instead."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        fail(f"无法监听 / cannot listen on {host}:{port}: {error.strerror or error}; PORT=…, --port")
