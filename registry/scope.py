@@ -30,6 +30,9 @@ class ScopeVerdict:
     nearest: str = ""
 
 
+# So many entries are compared for the nearest one: a hint must not hold up the answer.
+_COMPARED = 500
+
 COVERED = ScopeVerdict(state="covered")
 SILENT = ScopeVerdict(state="silent")
 
@@ -73,9 +76,13 @@ def _as_texts(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
+def _likeness(given: str, held: str) -> float:
+    return difflib.SequenceMatcher(None, comparable(given), comparable(held)).ratio()
+
+
 def _nearest(given: str, held: Sequence[str]) -> str:
     """The held text most like the given one; the first of equals."""
-    return max(held, key=lambda text: difflib.SequenceMatcher(None, comparable(given), comparable(text)).ratio())
+    return max(held[:_COMPARED], key=lambda text: _likeness(given, text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,28 +109,26 @@ class RowRule:
             return SILENT
         rows = attributes.get(self.attribute) or []
         plain = {column: comparable(text) for column, text in asked.items()}
-        best, best_score, best_wrong = None, -1, next(iter(asked))
+        best, best_wrong = None, list(asked)
         for row in rows:
             wrong = [column for column, text in plain.items() if comparable(row.get(column, "")) != text]
             if not wrong:
                 return COVERED
-            if len(plain) - len(wrong) > best_score:
-                best, best_score, best_wrong = row, len(plain) - len(wrong), wrong[0]
+            if best is None or len(wrong) < len(best_wrong):
+                best, best_wrong = row, wrong
+        fact = best_wrong[0]
         if best is None:
-            return ScopeVerdict(state="not_covered", fact=best_wrong, given=asked[best_wrong])
-        if best_score == 0:
-            # Nothing agrees: show the row whose first column reads most like the one asked for.
-            first = best_wrong
-            best = rows[
-                [row.get(first, "") for row in rows].index(_nearest(asked[first], [row.get(first, "") for row in rows]))
-            ]
+            return ScopeVerdict(state="not_covered", fact=fact, given=asked[fact])
+        if len(best_wrong) == len(asked):
+            # Nothing agrees: show the row that reads most like what was asked for.
+            best = max(rows[:_COMPARED], key=lambda row: _likeness(asked[fact], row.get(fact, "")))
         nearest = " · ".join(str(best.get(column, "")) for column in self.columns)
-        return ScopeVerdict(state="not_covered", fact=best_wrong, given=asked[best_wrong], nearest=nearest)
+        return ScopeVerdict(state="not_covered", fact=fact, given=asked[fact], nearest=nearest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubsetRule:
-    """Everything a fact names is in the attribute's list (licensed items, accuracy classes)."""
+class _FactAgainstAttribute:
+    """A rule that compares one fact of the case with one attribute of the credential."""
 
     fact: str
     attribute: str
@@ -135,8 +140,13 @@ class SubsetRule:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The list."""
+        """The attribute."""
         return (self.attribute,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsetRule(_FactAgainstAttribute):
+    """Everything a fact names is in the attribute's list (licensed items, accuracy classes)."""
 
     def judge(self, attributes: Attributes, facts: Facts, around: Surroundings) -> ScopeVerdict:
         """Names the first item that is not covered."""
@@ -153,21 +163,8 @@ class SubsetRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AreaRule:
+class AreaRule(_FactAgainstAttribute):
     """The area a fact names is the credential's own, or lies inside it (premises)."""
-
-    fact: str
-    attribute: str
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """The fact."""
-        return (self.fact,)
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """The credential's area."""
-        return (self.attribute,)
 
     def judge(self, attributes: Attributes, facts: Facts, around: Surroundings) -> ScopeVerdict:
         """A wider area than the credential's, or one nobody declared, cannot be told."""
@@ -221,21 +218,8 @@ class RangeRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstrumentRule:
+class InstrumentRule(_FactAgainstAttribute):
     """The instrument that a fact names is the credential's, by the catalogue's names where there is one."""
-
-    fact: str
-    attribute: str
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """The fact."""
-        return (self.fact,)
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """The credential's instrument."""
-        return (self.attribute,)
 
     def judge(self, attributes: Attributes, facts: Facts, around: Surroundings) -> ScopeVerdict:
         """Equal, or two names of one catalogue entry."""
