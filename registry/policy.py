@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from registry.agreement import STRENGTHS, Agreement, read_agreement, refuse_overlaps
-from registry.authorisation import Authorisation, LaboratoryAuthorisations, read_authorisations
+from registry.authorisation import LaboratoryAuthorisations, read_authorisations
 from registry.catalogue import Catalogue, read_catalogue
 from registry.document import PolicyDocument
 from registry.errors import PolicyError
@@ -33,7 +33,7 @@ class Policy:
     gazetteer: Gazetteer
     rules: Mapping[tuple[str, str, str], tuple[Agreement, ...]]
     issuers: Mapping[str, tuple[Authority, ...]]
-    laboratory_rows: Mapping[str, tuple[Authorisation, ...]]
+    laboratories: Mapping[str, LaboratoryAuthorisations]
     surroundings: Mapping[str, Surroundings]
 
     def agreements_for(self, jurisdiction: str, purpose: str, type_id: str) -> tuple[Agreement, ...]:
@@ -195,7 +195,7 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
             type_id: tuple(sorted((a for a in authorities.values() if a.issues(type_id)), key=lambda a: a.id))
             for type_id in profiles
         },
-        laboratory_rows=_laboratory_rows(laboratories.values(), authorities, grouped["authorisation"]),
+        laboratories=_laboratories(laboratories.values(), authorities, grouped["authorisation"]),
         surroundings={
             profile.id: Surroundings(
                 gazetteer=gazetteer,
@@ -206,16 +206,19 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
     )
 
 
-def _laboratory_rows(
-    laboratories: Iterable[LaboratoryAuthorisations],
+def _laboratories(
+    entries: Iterable[LaboratoryAuthorisations],
     authorities: Mapping[str, Authority],
     documents: Mapping[str, PolicyDocument],
-) -> dict[str, tuple[Authorisation, ...]]:
-    rows: dict[str, tuple[Authorisation, ...]] = {}
-    for laboratory in sorted(laboratories, key=lambda entry: entry.id):
-        if laboratory.laboratory not in authorities:
-            raise PolicyError(
-                documents[laboratory.id].source, "laboratory", f"{laboratory.laboratory!r} is no authority"
-            )
-        rows[laboratory.laboratory] = rows.get(laboratory.laboratory, ()) + laboratory.rows
-    return rows
+) -> dict[str, LaboratoryAuthorisations]:
+    """Authorisations by laboratory: one document each, so that one digest names what an answer rested on."""
+    laboratories: dict[str, LaboratoryAuthorisations] = {}
+    for entry in sorted(entries, key=lambda entry: entry.id):
+        source = documents[entry.id].source
+        if entry.laboratory not in authorities:
+            raise PolicyError(source, "laboratory", f"{entry.laboratory!r} is no authority")
+        if entry.laboratory in laboratories:
+            other = documents[laboratories[entry.laboratory].id].source
+            raise PolicyError(source, "laboratory", f"{entry.laboratory!r} already has authorisations in {other}")
+        laboratories[entry.laboratory] = entry
+    return laboratories

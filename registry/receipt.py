@@ -104,11 +104,13 @@ def digests(decision: Decision) -> dict[str, str | None]:
     """The versions of everything declarative and registered that the answer rests on."""
     catalogue = decision.policy.surroundings[decision.profile.id].catalogue
     issuer = decision.issuer
+    laboratory = None if issuer is None else decision.policy.laboratories.get(issuer.id)
     return {
         "credential": None if decision.held is None else decision.held.digest,
         "agreement": None if decision.agreement is None else decision.agreement.digest,
         "profile": decision.profile.digest,
-        "catalogue": catalogue.digest if catalogue is not None and decision.purpose.uses_catalogue else None,
+        "catalogue": None if catalogue is None else catalogue.digest,
+        "authorisation": None if laboratory is None else laboratory.digest,
         "issuing_jurisdiction": None if issuer is None else decision.policy.jurisdictions[issuer.jurisdiction].digest,
         "jurisdiction": decision.policy.jurisdictions[decision.query.jurisdiction].digest,
     }

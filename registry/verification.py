@@ -231,6 +231,13 @@ def _stale(state: RegisterState, profile: CredentialProfile, query: RecognitionQ
     return state.as_of < query.valid_at and query.known_at - state.as_of > profile.max_age
 
 
+def assumed(query: RecognitionQuery, profile: CredentialProfile) -> Finding:
+    """The finding about an instant still to come: what is known now is assumed to hold then."""
+    params = {"valid_at": query.valid_at}
+    basis = profile.bases["freshness"]
+    return Finding(check="freshness", result="passed", code="assumes.no_change", params=params, legal_basis=basis)
+
+
 def _freshness(case: _Case, registers: tuple[RegisterState, ...]) -> Finding:
     register = registers[0] if registers else RegisterState(issuer=case.held.credential.issuer, as_of=None)
     name = case.issuer.name if case.issuer else case.held.credential.issuer
@@ -240,7 +247,7 @@ def _freshness(case: _Case, registers: tuple[RegisterState, ...]) -> Finding:
     if _stale(register, case.profile, case.query):
         return case.finding("freshness", "indeterminate", "register.stale", "", params)
     if case.query.valid_at > case.query.known_at:
-        return case.finding("freshness", "passed", "assumes.no_change", "", {"valid_at": case.query.valid_at})
+        return assumed(case.query, case.profile)
     return _passed("freshness", "register.fresh", params)
 
 
@@ -321,6 +328,8 @@ def _searched_registers(search: _Search) -> Finding:
     """Whether every register that could hold the number was fresh."""
     dossier = search.dossier
     if not search.stale and dossier.registers:
+        if dossier.query.valid_at > dossier.query.known_at:
+            return assumed(dossier.query, dossier.profile)
         return search.finding("freshness", "passed", "register.fresh", "searched", {"count": len(dossier.registers)})
     unknown = RegisterState(issuer=dossier.query.issuer or dossier.profile.id, as_of=None)
     worst = search.stale[0] if search.stale else unknown

@@ -50,6 +50,8 @@ def _reports(policy: Policy, now: datetime) -> Iterator[RegisterReport]:
             while instant < min(end, now):
                 yield RegisterReport(issuer=authority.id, type=profile.id, as_of=instant, known_from=instant)
                 instant += _WEEK if instant >= _WEEKLY_FROM else _MONTH
+            if end < now:
+                yield RegisterReport(issuer=authority.id, type=profile.id, as_of=end, known_from=end)
 
 
 def _unlisted(policy: Policy, rows_issuers: set[tuple[str, str]], now: datetime) -> Iterator[RegisterReport]:
