@@ -98,10 +98,10 @@ class _Members:
     pointer: str = ""
     faults: list[Fault] = field(default_factory=list)
 
-    def fault(self, key: str, code: str, **params: str) -> None:
-        self.faults.append(
-            Fault(pointer=f"{self.pointer}/{_escape(key)}" if key else self.pointer, code=code, params=params)
-        )
+    def fault(self, key: str | None, code: str, **params: str) -> None:
+        """Notes what is wrong with a member, or with the object itself."""
+        pointer = self.pointer if key is None else f"{self.pointer}/{pointer_token(key)}"
+        self.faults.append(Fault(pointer=pointer, code=code, params=params))
 
     def text(self, key: str, limit: int = _MAX_TEXT, *, required: bool = False) -> str | None:
         value = self.content.pop(key, None)
@@ -142,15 +142,16 @@ class _Members:
 
     def done(self, known: tuple[str, ...]) -> None:
         for key in self.content:
-            self.fault(str(key)[:_MAX_TEXT], "query.unknown_member", name=_printable(key), allowed=", ".join(known))
+            self.fault(key, "query.unknown_member", name=printable(key), allowed=", ".join(known))
 
 
-def _escape(key: str) -> str:
+def pointer_token(key: str) -> str:
     """A member name as a JSON pointer token (RFC 6901), safe to print."""
-    return _printable(key).replace("~", "~0").replace("/", "~1")
+    return printable(key).replace("~", "~0").replace("/", "~1")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A name from outside, short and without what cannot be printed."""
     return "".join("�" if forbidden_text(character) else character for character in str(text)[:MAX_NUMBER])
 
 
@@ -163,7 +164,7 @@ def _read_expected(members: _Members | None) -> ExpectedSubject | None:
         if not uscc_well_formed(uscc):
             members.fault("uscc", "query.uscc_malformed")
     if uscc is None and name is None and not members.faults:
-        members.fault("", "query.member_missing", name="uscc")
+        members.fault(None, "query.member_missing", name="uscc")
     members.done(("uscc", "name"))
     return ExpectedSubject(uscc=uscc, name=name)
 
@@ -252,7 +253,7 @@ def profile_for(question: Question, policy: Policy) -> CredentialProfile | None:
 
 
 def _unknown(pointer: str, code: str, value: str, allowed: Any) -> Fault:
-    return Fault(pointer=pointer, code=code, params={"value": _printable(value), "allowed": ", ".join(allowed)})
+    return Fault(pointer=pointer, code=code, params={"value": printable(value), "allowed": ", ".join(allowed)})
 
 
 def bind(question: Question, profile: CredentialProfile) -> RecognitionQuery:
@@ -269,7 +270,7 @@ def bind(question: Question, profile: CredentialProfile) -> RecognitionQuery:
     for name, value in question.facts.items():
         declared = profile.facts.get(name)
         if declared is None:
-            faults.append(_unknown(f"/facts/{_escape(name)}", "query.unknown_fact", name, profile.facts))
+            faults.append(_unknown(f"/facts/{pointer_token(name)}", "query.unknown_fact", name, profile.facts))
             continue
         try:
             facts[name] = read_fact(declared, value, question.written)

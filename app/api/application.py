@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from app.api import docs, schemas
 from app.api.middleware import REFUSED, Envelope, refuse
-from app.api.openapi import declare_recognitions, merge_schemas
+from app.api.openapi import add_examples, declare_recognitions, merge_schemas
 from app.api.recognitions import RECOGNITIONS, RecognitionEndpoint
 from app.api.routes import build_router
 from app.bootstrap import Node
@@ -56,9 +56,9 @@ def build_api(node: Node) -> FastAPI:
             document = get_openapi(
                 title=api.title, version=api.version, description=api.description, routes=[*lean, *api.routes]
             )
-            api.openapi_schema = merge_schemas(
-                document, schemas.Query, schemas.ProblemDocument, schemas.ReceiptSubmission
-            )
+            merge_schemas(document, schemas.Query, schemas.ProblemDocument, schemas.ReceiptSubmission)
+            add_examples(document, RECOGNITIONS)
+            api.openapi_schema = document
         return api.openapi_schema
 
     api.openapi = openapi  # type: ignore[method-assign]

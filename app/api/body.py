@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope
 
 from app.api.middleware import header
 from app.api.problems import problem
+from registry.query import pointer_token, printable
 
 MAX_BODY = 64 * 1024
 MAX_PARAMETERS = 100
@@ -39,16 +40,12 @@ def _no_fraction(text: str) -> NoReturn:
 _decode = json.JSONDecoder(object_pairs_hook=_members, parse_float=_no_fraction, parse_constant=_no_fraction).decode
 
 
-def _printable(name: str) -> str:
-    return name[:64].encode("utf-8", "replace").decode().replace("\x00", "�")
-
-
 def parse_json(content: bytes) -> Any:
     """The JSON value in the bytes. Raises `Problem`: malformed, a member twice, or a decimal as a number."""
     try:
         return _decode(content.decode("utf-8"))
     except _Duplicate as error:
-        raise problem("request.duplicate_key", name=_printable(str(error))) from None
+        raise problem("request.duplicate_key", name=printable(str(error))) from None
     except _Fraction:
         raise problem("request.number_not_allowed") from None
     except json.JSONDecodeError as error:
@@ -89,12 +86,12 @@ def read_parameters(scope: Scope, allowed: tuple[str, ...], prefix: str | None =
     parameters: dict[str, str] = {}
     for name, value in pairs:
         if name in parameters:
-            raise problem("query.repeated_parameter", f"/{name}", name=_printable(name))
+            raise problem("query.repeated_parameter", f"/{pointer_token(name)}", name=printable(name))
         if name not in allowed and not (prefix is not None and name.startswith(prefix) and name != prefix):
             raise problem(
                 "query.unknown_parameter",
-                f"/{_printable(name)}",
-                name=_printable(name),
+                f"/{pointer_token(name)}",
+                name=printable(name),
                 allowed=", ".join((*allowed, *([f"{prefix}<name>"] if prefix else []))),
             )
         parameters[name] = value

@@ -116,11 +116,14 @@ async def page_credentials(node: Node, parameters: dict[str, str], messages: Mes
     if node.origin.livemode and "number" not in restriction and "subject" not in restriction:
         raise problem("query.filter_required", "/number")
     limit = _limit(parameters.get("limit"))
+    valid_at, known_at = read_instants(parameters, now)
+    cursor = Cursor(after=0, valid_at=valid_at, known_at=known_at)
     if parameters.get("cursor"):
         cursor = read_cursor(parameters["cursor"], restriction, now)
-    else:
-        valid_at, known_at = read_instants(parameters, now)
-        cursor = Cursor(after=0, valid_at=valid_at, known_at=known_at)
+        # The cursor carries its instants; others beside it would make a page of another listing.
+        for name, instant in (("valid_at", valid_at), ("known_at", known_at)):
+            if parameters.get(name) and instant != getattr(cursor, name):
+                raise problem("query.cursor_invalid", "/cursor")
     await node.recognizer.refresh()
     policy = node.recognizer.policy_at(cursor.known_at)
     page = await list_credentials(

@@ -53,6 +53,10 @@ class Envelope:
         scope["request_id"] = request_id.decode()
         started = clock.monotonic()
         status = 0
+        head = scope["method"] == "HEAD"
+        if head:
+            # RFC 9110 9.1: what can be read can be asked for its head; routes need not know.
+            scope = {**scope, "method": "GET"}
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -63,6 +67,8 @@ class Envelope:
                     (b"x-request-id", request_id),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:

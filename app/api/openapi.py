@@ -21,6 +21,7 @@ _ABOUT_LINK = {
     "known_at": "登记簿所知时点，默认当前 / what the register knew then, default now",
     "relying_party": "提问平台 / the platform that asks",
 }
+_JSON = "application/json"
 _INSTANT = {"type": "string", "format": "date-time"}
 
 
@@ -58,30 +59,11 @@ def _link_parameters() -> list[dict[str, Any]]:
 
 def declare_recognitions() -> list[dict[str, Any]]:
     """The declarations of `POST` and `GET /v1/recognitions`, as arguments of their routes."""
-    shown = examples()
-    answers = {
-        "description": "答复，含否定答复 / An answer, also a negative one",
-        "model": schemas.Answer,
-        "content": {
-            "application/json": {
-                "examples": {
-                    entry["answer"]["decision"]: {"summary": entry["answer"]["label"], "value": entry["answer"]}
-                    for entry in shown
-                }
-            }
-        },
-    }
-    asked = {
-        entry["answer"]["decision"]: {"summary": entry["answer"]["label"], "value": entry["query"]} for entry in shown
-    }
-    body = {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Query"}, "examples": asked}},
-    }
-    common = {"tags": ["recognition"]}
+    answers = {"description": "答复，含否定答复 / An answer, also a negative one", "model": schemas.Answer}
+    body = {"required": True, "content": {_JSON: {"schema": {"$ref": "#/components/schemas/Query"}}}}
     return [
         {
-            **common,
+            "tags": ["recognition"],
             "methods": ["POST"],
             "operation_id": "recognize",
             "summary": "是否互认 / Does it count there?",
@@ -89,7 +71,7 @@ def declare_recognitions() -> list[dict[str, Any]]:
             "responses": {200: answers, **problems(400, 413, 415, 422, 503)},
         },
         {
-            **common,
+            "tags": ["recognition"],
             "methods": ["GET"],
             "operation_id": "recognize_by_link",
             "summary": "是否互认（链接）/ The same question by link",
@@ -99,7 +81,22 @@ def declare_recognitions() -> list[dict[str, Any]]:
     ]
 
 
-def merge_schemas(document: dict[str, Any], *models: type[BaseModel]) -> dict[str, Any]:
+def add_examples(document: dict[str, Any], path: str) -> None:
+    """Adds a question and its answer for every decision. Done last: FastAPI would strip the nulls from them."""
+    shown = examples()
+    queries = {
+        entry["answer"]["decision"]: {"summary": entry["answer"]["label"], "value": entry["query"]} for entry in shown
+    }
+    answers = {
+        entry["answer"]["decision"]: {"summary": entry["answer"]["label"], "value": entry["answer"]} for entry in shown
+    }
+    operations = document["paths"][path]
+    operations["post"]["requestBody"]["content"][_JSON]["examples"] = queries
+    for operation in operations.values():
+        operation["responses"]["200"]["content"][_JSON]["examples"] = answers
+
+
+def merge_schemas(document: dict[str, Any], *models: type[BaseModel]) -> None:
     """Adds the schemas that are only referred to by hand to the document's components."""
     components = document.setdefault("components", {}).setdefault("schemas", {})
     for model in models:
@@ -109,4 +106,3 @@ def merge_schemas(document: dict[str, Any], *models: type[BaseModel]) -> dict[st
     # FastAPI adds these for parameters that it validates; ours answer with problem documents instead.
     for name in ("HTTPValidationError", "ValidationError"):
         components.pop(name, None)
-    return document

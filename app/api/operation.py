@@ -90,6 +90,7 @@ async def readiness(node: Node) -> dict[str, Any]:
         {"name": "keys", "ready": True, "detail": f"signing with {node.signer.kid}"},
     ]
     try:
+        node.reader.probe()
         await node.recognizer.refresh()
         stale = await _stale_registers(node)
         parts.append({"name": "store", "ready": True, "detail": f"{node.state.mode} mode"})

@@ -47,7 +47,8 @@ def problem(code: str, pointer: str = "", **params: str) -> Problem:
 
 def parameter_of(pointer: str) -> str:
     """The query parameter that a pointer into the question stands for."""
-    parts = pointer.strip("/").split("/")
+    # RFC 6901 4: in this order, so that "~01" becomes "~1".
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.removeprefix("/").split("/")]
     if parts[0] == "facts" and len(parts) > 1:
         return f"fact.{parts[1]}"
     return parts[-1]

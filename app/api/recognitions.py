@@ -50,11 +50,26 @@ def question_of_link(scope: Scope) -> dict[str, Any]:
     return question
 
 
+async def question_of_body(scope: Scope, receive: Receive) -> Any:
+    """The question that a body asks; parameters beside it are refused, not passed over."""
+    if scope["query_string"]:
+        read_parameters(scope, ())
+    return parse_json(await read_body(scope, receive))
+
+
 def entity_tag(view: dict[str, Any], question: Question) -> bytes:
     """A tag over the decision core. Instants that the asker left to us do not count: they change with every call."""
     asked = {"valid_at": question.asked_valid_at, "known_at": question.asked_known_at}
     stable = {name: value for name, value in view.items() if asked.get(name, True)}
     return b'"' + hashlib.sha256(to_json(stable)).hexdigest()[:32].encode() + b'"'
+
+
+def _matches(if_none_match: bytes | None, tag: bytes) -> bool:
+    """Weak comparison with a list of tags, or with any (RFC 9110 13.1.2)."""
+    if if_none_match is None:
+        return False
+    given = [entry.strip().removeprefix(b"W/") for entry in if_none_match.split(b",")]
+    return tag in given or given == [b"*"]
 
 
 class RecognitionEndpoint:
@@ -72,7 +87,7 @@ class RecognitionEndpoint:
             raise HTTPException(405, headers={"Allow": ", ".join(_METHODS)})
         scope["route"] = self
         link = method != "POST"
-        content = question_of_link(scope) if link else parse_json(await read_body(scope, receive))
+        content = question_of_link(scope) if link else await question_of_body(scope, receive)
         now = clock.now()
         question, decision = await node.recognizer.recognize(content, now, written=link)
         catalogue = messages(negotiate(request_language(scope)))
@@ -85,7 +100,7 @@ class RecognitionEndpoint:
         if link:
             tag = entity_tag(view, question)
             headers.append((b"etag", tag))
-            if tag in (header(scope, b"if-none-match") or b"").replace(b"W/", b"").split(b", "):
+            if _matches(header(scope, b"if-none-match"), tag):
                 await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
                 await send({"type": "http.response.body"})
                 return

@@ -4,6 +4,7 @@ A look-up costs less than a hop to another thread, and a reader in WAL mode neve
 (docs/adr/0003). Every look-up is one statement, hence one snapshot.
 """
 
+import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 import orjson
 
 from app.ports import Filter, Found, Lookup, Page, StoreError
-from app.store.schema import failing_clearly
+from app.store.schema import failing_clearly, inspect
 from registry.credential import Credential
 from registry.document import PolicyDocument
 from registry.dossier import HeldCredential
@@ -76,15 +77,25 @@ class SqliteReader:
             )
             self._connection.execute("PRAGMA query_only = ON")
             self._connection.execute("PRAGMA cache_size = -65536")
-            self._connection.execute("PRAGMA mmap_size = 1073741824")
         self._type_numbers: dict[str, int] = {}
+        self._file = self._identity()
 
     def close(self) -> None:
         """Lets the file go."""
         with suppress(sqlite3.Error):
             self._connection.close()
 
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise StoreError(f"store {self._path}: {error.strerror}") from error
+        return found.st_dev, found.st_ino
+
     def _rows(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+        # A file that was removed or replaced would go on answering from the old one, for ever.
+        if self._identity() != self._file:
+            raise StoreError(f"store {self._path} was replaced by another file; restart to use it")
         try:
             return self._connection.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
@@ -118,6 +129,10 @@ class SqliteReader:
             ]
         )
         return Lookup(found=found, generation=rows[0][5])
+
+    def probe(self) -> None:
+        """Reads the file anew, past every cache. Raises `StoreError` when it can no longer be read."""
+        inspect(self._path, whole=False)
 
     async def find(self, type_id: str, number: str, issuer: str | None, known_at: datetime) -> Lookup:
         """All credentials with this normalised number, at most twenty."""
