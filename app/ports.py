@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from registry.dossier import HeldCredential
 from registry.policy import PolicyHistory
 
@@ -13,16 +15,14 @@ class StoreError(Exception):
     """The store failed or is not fit to be used; `str()` is one line that says what and how to mend it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A held credential with how far its issuer's register reached (None: never reported)."""
 
     held: HeldCredential
     register_as_of: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class Lookup(Struct, frozen=True, kw_only=True):
     """One read: what was found, and the generation of the policy that the same snapshot held."""
 
     found: tuple[Found, ...]

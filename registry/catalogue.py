@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
+from msgspec import Struct
+
 from registry.document import LegalBasis, LocalText, PolicyDocument, Table
 from registry.identifiers import comparable
 from registry.jurisdiction import CONFIDENCE
@@ -33,8 +35,7 @@ class CatalogueEntry:
         return "P" in self.mark.split("+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """What a catalogue says of an instrument: `listed`, `off`, or `unclear` (and what would settle it)."""
 
     state: Literal["listed", "off", "unclear"]

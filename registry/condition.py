@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from registry.authorisation import Authorisation
 from registry.catalogue import Catalogue
 from registry.document import LocalText, Table
@@ -15,8 +17,7 @@ from registry.scope import Facts, same_instrument, span_of
 State = Literal["met", "open", "unmet"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionCase:
+class ConditionCase(Struct, frozen=True, kw_only=True):
     """What conditions are judged on."""
 
     attributes: Mapping[str, Any]

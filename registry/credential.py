@@ -3,9 +3,11 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.document import LegalBasis
 from registry.errors import DocumentError
@@ -22,8 +24,7 @@ SUBJECT_KINDS = ("organisation", "person")
 _FINAL = ("revoked", "cancelled", "superseded")  # gravest first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """The holder. A natural person's name is never shown to the public."""
 
     kind: str
@@ -31,8 +32,7 @@ class Subject:
     uscc: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One lifecycle step: `effective_at` in law, `recorded_at` in the register."""
 
     event: str
@@ -45,8 +45,7 @@ class Event:
     changes: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialState:
+class CredentialState(Struct, frozen=True, kw_only=True):
     """What holds at one legal instant. `status` says nothing of the validity period."""
 
     status: str
@@ -56,8 +55,7 @@ class CredentialState:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
+class Credential(Struct, frozen=True, kw_only=True):
     """One version of a credential: what the register knew from some `known_from` on."""
 
     type: str

@@ -4,9 +4,10 @@ Total and deterministic; blind to the order in which agreements were declared.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from registry.agreement import Agreement
 from registry.credential import CredentialState
@@ -40,8 +41,7 @@ _NOTICES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The answer to a query with everything it rests on; `checks` has all ten, in their order."""
 
     query: RecognitionQuery

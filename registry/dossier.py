@@ -1,7 +1,8 @@
 """Everything that one question is judged on, as one read of the store found it."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from registry.credential import Credential
 from registry.policy import Policy
@@ -9,8 +10,7 @@ from registry.profile import CredentialProfile
 from registry.query import RecognitionQuery
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldCredential:
+class HeldCredential(Struct, frozen=True, kw_only=True):
     """The version of a credential that was known at the query's `known_at`."""
 
     id: str
@@ -19,16 +19,14 @@ class HeldCredential:
     known_from: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterState:
+class RegisterState(Struct, frozen=True, kw_only=True):
     """How far a competent register's knowledge reached: `as_of` is None where it never reported."""
 
     issuer: str
     as_of: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
+class Dossier(Struct, frozen=True, kw_only=True):
     """A query with what is held about it.
 
     `held` are all matches, `registers` those of the competent issuers that were searched: of a single match only

@@ -1,10 +1,11 @@
 """Checks, their findings, and the reasons that follow from them: values with stable codes and no language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 from registry.document import LegalBasis, LocalText
 from registry.jurisdiction import Authority
@@ -30,8 +31,7 @@ Params = Mapping[str, Param]
 NO_PARAMS: Params = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """What one check found. A warning is `passed` with a code of the reason families.
 
     `variant` chooses among wordings of one code.
@@ -41,19 +41,18 @@ class Finding:
     result: Result
     code: str | None = None
     variant: str = ""
-    params: Params = field(default_factory=lambda: NO_PARAMS)
+    params: Params = NO_PARAMS
     legal_basis: tuple[LegalBasis, ...] = ()
     contact: Authority | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(Struct, frozen=True, kw_only=True):
     """Why a decision is what it is, in law and in fact, and whom to ask."""
 
     code: str
     legal_basis: tuple[LegalBasis, ...]
     variant: str = ""
-    params: Params = field(default_factory=lambda: NO_PARAMS)
+    params: Params = NO_PARAMS
     contact: Authority | None = None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec import Struct
+
 from registry.document import LegalBasis, LocalText, PolicyDocument, Table, read_legal_basis
 from registry.field import FACT_KINDS, FIELD_KINDS, Field, read_fields
 from registry.finding import CHECKS
@@ -16,8 +18,7 @@ EVIDENCE = ("register", "certificate")
 """How a credential proves itself: by its register's entry, or as a certificate by signature and path."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberVerdict:
+class NumberVerdict(Struct, frozen=True, kw_only=True):
     """What can be said of a number by itself."""
 
     well_formed: bool

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 from registry.errors import Fault, QueryRefused
 from registry.field import FactValue, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
@@ -27,16 +29,14 @@ _MEMBERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedSubject:
+class ExpectedSubject(Struct, frozen=True, kw_only=True):
     """Whom the asker believes to be the holder; either member may be None, not both."""
 
     uscc: str | None
     name: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """What was asked, before it is known which profile it is about. Facts are still as given.
 
     `written` says that the facts came as text (a link or a shell). `asked_valid_at` and `asked_known_at` say
@@ -59,8 +59,7 @@ class Question:
     written: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecognitionQuery:
+class RecognitionQuery(Struct, frozen=True, kw_only=True):
     """The question about one credential type: does it count there, for this purpose, at this time?"""
 
     id: str | None

@@ -1,8 +1,9 @@
 """Tries the agreements that could speak to a case, from the strongest basis to the weakest: the tenth check."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from registry.agreement import STRENGTHS, Agreement
 from registry.condition import Condition, ConditionCase, State
@@ -22,22 +23,20 @@ _NEARNESS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedCondition:
+class JudgedCondition(Struct, frozen=True, kw_only=True):
     """A condition of the deciding agreement and how it stands in this case."""
 
     condition: Condition
     state: State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class Tried(Struct, frozen=True, kw_only=True):
     """What came of one agreement: it decides (no code), or why not."""
 
     agreement: Agreement
     code: str | None = None
     variant: str = ""
-    params: Params = field(default_factory=lambda: NO_PARAMS)
+    params: Params = NO_PARAMS
     conditions: tuple[JudgedCondition, ...] = ()
 
 
@@ -146,8 +145,7 @@ def _condition_case(query: RecognitionQuery, found: Findings) -> ConditionCase:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class Ruling(Struct, frozen=True, kw_only=True):
     """The agreement check with the reasons it gives and the agreement that decides, if one does."""
 
     finding: Finding

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Protocol
 
+from msgspec import Struct
+
 from registry.catalogue import Catalogue
 from registry.document import Table
 from registry.field import FactValue, Field
@@ -16,8 +18,7 @@ Attributes = Mapping[str, Any]
 Facts = Mapping[str, FactValue]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeVerdict:
+class ScopeVerdict(Struct, frozen=True, kw_only=True):
     """One rule's answer.
 
     `covered`; `not_covered` with the fact, what was given and the nearest covered entry;

@@ -5,8 +5,9 @@ belongs to the decision.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from registry.catalogue import Listing
 from registry.credential import CredentialState, Event
@@ -22,8 +23,7 @@ from registry.query import RecognitionQuery
 from registry.scope import ScopeVerdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(Struct, frozen=True, kw_only=True):
     """What verification found: the case it was about, and a finding for each check but `agreement`."""
 
     policy: Policy
@@ -40,8 +40,7 @@ class Findings:
     checks: Mapping[str, Finding]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class _Case(Struct, frozen=True, kw_only=True):
     """The one held credential under judgement and what every check needs of it."""
 
     query: RecognitionQuery
@@ -273,8 +272,7 @@ def _listing(query: RecognitionQuery, profile: CredentialProfile, purpose: Purpo
     return catalogue.find(str(instrument), None if size is None else str(size))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
+class _Search(Struct, frozen=True, kw_only=True):
     """A question for which not exactly one credential is held."""
 
     dossier: Dossier

@@ -24,8 +24,8 @@ from registry.policy import KnownDocument, PolicyHistory
 
 _MAX_MATCHES = 20
 
-_LATEST = """(SELECT max(w.known_from) FROM credential_version w
-             WHERE w.credential_no = c.no AND w.known_from <= :known_at)"""
+_LATEST = """(SELECT w.no FROM credential_version w WHERE w.credential_no = c.no AND w.known_from <= :known_at
+             ORDER BY w.known_from DESC LIMIT 1)"""
 _HELD = f"""
 SELECT c.credential_id, v.known_from, v.digest, v.content,
        (SELECT r.as_of FROM register_report r
@@ -33,7 +33,7 @@ SELECT c.credential_id, v.known_from, v.digest, v.content,
         ORDER BY r.known_from DESC LIMIT 1),
        (SELECT max(seq) FROM policy_document)
 FROM credential c
-JOIN credential_version v ON v.credential_no = c.no AND v.known_from = {_LATEST}
+JOIN credential_version v ON v.no = {_LATEST}
 """
 _GENERATION = "SELECT coalesce(max(seq), 0) FROM policy_document"
 _FIND = f"{_HELD} WHERE c.type_no = :type_no AND c.number = :number LIMIT {_MAX_MATCHES}"
@@ -50,7 +50,7 @@ WHERE r.type_no = :type_no AND r.known_from = (
 _PAGE = f"""
 SELECT c.no, c.credential_id, v.known_from, v.digest, v.content
 FROM credential c
-JOIN credential_version v ON v.credential_no = c.no AND v.known_from = {_LATEST}
+JOIN credential_version v ON v.no = {_LATEST}
 WHERE c.no > :after
 """
 _RESTRICTIONS = {

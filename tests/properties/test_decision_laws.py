@@ -1,7 +1,7 @@
 """Laws of the decision: total, deterministic, monotone in every finding, blind to the order of agreements."""
 
 import json
-from dataclasses import replace
+from msgspec.structs import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
