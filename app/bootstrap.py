@@ -53,7 +53,7 @@ def policy_documents(settings: Settings) -> tuple[PolicyDocument, ...]:
         if not settings.policy.is_dir():
             raise StoreError(f"policy folder {settings.policy} does not exist (ACCORD_POLICY)")
         folder: Traversable = Path(settings.policy)
-        documents += read_policy_folder(folder)
+        documents += read_policy_folder(folder, strict=True)
     return documents
 
 

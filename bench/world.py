@@ -80,10 +80,10 @@ def build(home: Path, count: int) -> list[dict[str, Any]]:
     settings = Settings(home=home)
     prepare(settings)
     reader = SqliteReader(settings.store_path)
-    policy = reader.load_policies().latest
+    policy, secret = reader.load_policies().latest, reader.secret()
     reader.close()
     pairs = list(copies(count))
-    rows, problems = version_rows((document for document, _ in pairs), policy)
+    rows, problems = version_rows((document for document, _ in pairs), policy, secret)
     if problems:
         raise SystemExit(f"row {problems[0].row}: {problems[0].problem}")
     writer = SqliteWriter(settings.store_path)

@@ -1,5 +1,6 @@
 """Catalogues of what needs a credential at all: instruments that must be of an approved type."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -10,9 +11,11 @@ from msgspec import Struct
 from registry.document import LegalBasis, LocalText, PolicyDocument, Table
 from registry.identifiers import comparable
 from registry.jurisdiction import CONFIDENCE
+from registry.period import Period
 
 MARKS = ("P", "V", "P+V")
 """How an entry is supervised: type approval, verification in use, or both."""
+_SIZE = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 QUANTITIES = ("nominal_diameter", "flow_rating", "other")
 
 
@@ -50,6 +53,7 @@ class Catalogue:
     version: int
     digest: str
     name: LocalText
+    effective: Period
     complete: bool
     entries: tuple[CatalogueEntry, ...]
     legal_basis: tuple[LegalBasis, ...]
@@ -90,11 +94,8 @@ def _in_range(entry: CatalogueEntry, size: str | None) -> bool | None:
     text = comparable(size or "")
     if entry.unit is not None:
         text = text.removeprefix(comparable(entry.unit)).removesuffix(comparable(entry.unit))
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return None
-    if not value.is_finite():
+    # "DN-40" is a way of writing DN 40, not a negative size.
+    if not _SIZE.fullmatch(text.lstrip("-")) or (value := Decimal(text.lstrip("-"))) == 0:
         return None
     return (entry.minimum is None or entry.minimum <= value) and (entry.maximum is None or value <= entry.maximum)
 
@@ -142,6 +143,7 @@ def read_catalogue(document: PolicyDocument) -> Catalogue:
         version=document.version,
         digest=document.digest,
         name=table.local_text("name"),
+        effective=table.period(),
         complete=table.flag("complete"),
         entries=entries,
         legal_basis=table.legal_basis(),

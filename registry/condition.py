@@ -35,7 +35,7 @@ class Condition:
 
     | kind | met when | open when | unmet when |
     |---|---|---|---|
-    | `checks` | the named checks passed | one is indeterminate | one failed |
+    | `checks` | the named checks passed | one is indeterminate, or skipped | one failed |
     | `attribute_is` | the credential's attribute has the value | the register does not say | it has another |
     | `fact_is` | the case's fact has the value | not given | it has another |
     | `fact_matches_attribute` | fact and attribute agree | not given | they differ |
@@ -52,6 +52,8 @@ class Condition:
     attribute: str | None = None
     value: str | bool | None = None
     checks: tuple[str, ...] = ()
+    where_given: bool = False
+    """Of kind `checks`: a check that had nothing to look at counts as met."""
     at: str | None = None
     instrument: str | None = None
     range: tuple[str, str, str] | None = None
@@ -66,7 +68,9 @@ def _checks(condition: Condition, case: ConditionCase) -> State:
     results = [case.results.get(check, "indeterminate") for check in condition.checks]
     if "failed" in results:
         return "unmet"
-    return "open" if "indeterminate" in results else "met"
+    if "indeterminate" in results or ("skipped" in results and not condition.where_given):
+        return "open"
+    return "met"
 
 
 def _compare(given: Any, wanted: Any) -> State:
@@ -145,6 +149,7 @@ def read_condition(table: Table) -> Condition:
     operands: dict[str, Any] = {}
     if kind == "checks":
         operands["checks"] = table.texts("checks")
+        operands["where_given"] = table.flag("where_given")
         for check in operands["checks"]:
             if check not in CHECKS:
                 raise table.refuse("checks", f"{check!r} is not a check; checks: {', '.join(CHECKS)}")

@@ -25,11 +25,16 @@ _FINAL = ("revoked", "cancelled", "superseded")  # gravest first
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """The holder. A natural person's name is never shown to the public."""
+    """The holder. A natural person's name is never shown to the public.
+
+    `salt` is a secret beside a person's name: the version's digest is public, and nobody shall find the name by
+    trying names until the digest agrees.
+    """
 
     kind: str
     name: str
     uscc: str | None
+    salt: str | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -159,11 +164,12 @@ def _stored_instant(text: str | None) -> datetime | None:
 
 
 def _subject_content(subject: Subject) -> dict[str, Any]:
-    return {"kind": subject.kind, "name": subject.name, "uscc": subject.uscc}
+    content = {"kind": subject.kind, "name": subject.name, "uscc": subject.uscc}
+    return content if subject.salt is None else content | {"salt": subject.salt}
 
 
 def _subject(content: Mapping[str, Any]) -> Subject:
-    return Subject(kind=content["kind"], name=content["name"], uscc=content["uscc"])
+    return Subject(kind=content["kind"], name=content["name"], uscc=content["uscc"], salt=content.get("salt"))
 
 
 def _event_content(event: Event) -> dict[str, Any]:

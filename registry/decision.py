@@ -79,6 +79,12 @@ def _reasons(checks: Mapping[str, Finding], ruling: Ruling, result: str) -> list
     return reasons
 
 
+def _without_echo(failed: list[Reason]) -> list[Reason]:
+    """Drops conditions that only repeat a check that is itself among the reasons."""
+    said = [reason for reason in failed if reason.variant != "check_failed"]
+    return said if any(not reason.code.startswith("agreement.") for reason in said) else failed
+
+
 def _notices(checks: Mapping[str, Finding]) -> list[Reason]:
     return [
         reason_of(finding) for finding in checks.values() if finding.result == "passed" and finding.code in _NOTICES
@@ -89,13 +95,20 @@ def _grave(reason: Reason) -> int:
     return _GRAVITY.index(reason.code) if reason.code in _GRAVITY else len(_GRAVITY)
 
 
+def _asked(query: RecognitionQuery, found: Findings) -> Params:
+    issuer = found.policy.authorities.get(query.issuer or "")
+    name = query.issuer or "" if issuer is None else issuer.name
+    return {"number": query.number or query.id or "", "issuer": name}
+
+
 def _absent(query: RecognitionQuery, found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
     """Nothing held, or too much: what the number and the registers' age say."""
     checks = found.checks
     notices = _notices(checks)
     unknown = Reason(
         code="credential.unknown",
-        params={"number": query.number or query.id or ""},
+        variant="of_issuer" if query.issuer is not None else "",
+        params=_asked(query, found),
         legal_basis=found.profile.bases["status"],
         contact=office_of(query, found),
     )
@@ -170,7 +183,7 @@ def decide(query: RecognitionQuery, findings: Findings, agreements: Sequence[Agr
     if findings.held is None:
         outcome, absent = _absent(query, findings)
         return _decision(query, findings, outcome, absent, checks)
-    failed = _reasons(findings.checks, ruling, "failed")
+    failed = _without_echo(_reasons(findings.checks, ruling, "failed"))
     unclear = _reasons(findings.checks, ruling, "indeterminate")
     notices = _notices(findings.checks)
     tried = ruling.tried

@@ -1,6 +1,7 @@
 """Declared fields: the attributes a credential carries and the facts a purpose asks for, and their closed kinds."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,8 @@ def read_fact(field: Field, value: Any, written: bool) -> FactValue:
     if field.kind == "texts":
         return _texts(value, written)
     text = _text(value)
+    if field.kind in ("decimal", "area"):
+        text = unicodedata.normalize("NFKC", text)
     if field.kind == "decimal" and not _DECIMAL.fullmatch(text):
         raise ValueProblem("wrong_kind", "decimal")
     if field.kind == "area" and not _AREA.fullmatch(text):

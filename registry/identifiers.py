@@ -15,6 +15,7 @@ _BASE36_VALUE = {character: value for value, character in enumerate(_BASE36)}
 _GB11714_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
 _DROPPED = str.maketrans("", "", " -‐‑‒–—―−_\t\u3000")
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 _TYPE_APPROVAL = re.compile(r"^(?:CPA\s*)?(\d{4}|\d{2})-?([A-Z]{1,2})(\d{3,4})(?:-(\d{2}))?$", re.ASCII)
 _USCC_FORM = re.compile(f"[{_USCC_ALPHABET}]{{18}}", re.ASCII)
 
@@ -97,5 +98,5 @@ NORMALISATIONS: dict[str, Callable[[str], str]] = {
 
 
 def comparable(text: str) -> str:
-    """A text for comparison by meaning: NFKC, case folded, no white space (`GB 5009.12` equals `ＧＢ5009.12`)."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A text for comparison by meaning: NFKC, case folded, one kind of dash, no space (`GB 5009` is `ＧＢ5009`)."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().translate(_DASHES).split())

@@ -24,6 +24,8 @@ class NumberVerdict(Struct, frozen=True, kw_only=True):
     well_formed: bool
     check_right: bool
     jurisdiction: str | None
+    outside: bool = False
+    """Whether the number names a place whose registers are none of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +61,12 @@ class NumberRule:
         if match is None:
             return NumberVerdict(well_formed=False, check_right=True, jurisdiction=None)
         groups = match.groupdict()
+        place = groups.get("jurisdiction")
         return NumberVerdict(
             well_formed=True,
             check_right=CHECK_SYSTEMS[self.check](groups.get("checked") or normalised),
-            jurisdiction=self.jurisdictions.get(groups.get("jurisdiction") or ""),
+            jurisdiction=self.jurisdictions.get(place or ""),
+            outside=place is not None and place not in self.jurisdictions,
         )
 
 

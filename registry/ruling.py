@@ -125,10 +125,17 @@ def _try(agreement: Agreement, query: RecognitionQuery, found: Findings, case: C
     if never:
         return Tried(agreement=agreement, code="purpose.never_recognized", params=named)
     judged = tuple([JudgedCondition(condition=entry, state=entry.judge(case)) for entry in agreement.conditions])
-    for entry in judged:
+    for entry in sorted(judged, key=lambda entry: entry.condition.kind == "checks"):
         if entry.state == "unmet":
             params = {**named, "condition": entry.condition.text, "condition_id": entry.condition.id}
-            return Tried(agreement=agreement, code="agreement.condition_unmet", params=params, conditions=judged)
+            variant = "check_failed" if entry.condition.kind == "checks" else ""
+            return Tried(
+                agreement=agreement,
+                code="agreement.condition_unmet",
+                variant=variant,
+                params=params,
+                conditions=judged,
+            )
     if _place_unclear(agreement, query, found):
         return _place_needed(agreement, query, found)
     return Tried(agreement=agreement, conditions=judged)
@@ -223,11 +230,19 @@ def _accepted(query: RecognitionQuery, found: Findings, entry: Tried, before: Se
         for other in before
         if other.code == "agreement.condition_unmet"
     ]
+    open_ = any(judged.state == "open" for judged in entry.conditions)
+    first = Reason(
+        code=code,
+        variant="open" if open_ else "",
+        params=params,
+        legal_basis=agreement.legal_basis,
+        contact=office_of(query, found) if open_ else None,
+    )
     return Ruling(
         finding=Finding(
             check="agreement", result="passed", code=code, params=params, legal_basis=agreement.legal_basis
         ),
-        reasons=(Reason(code=code, params=params, legal_basis=agreement.legal_basis), *unmet),
+        reasons=(first, *unmet),
         tried=entry,
     )
 

@@ -29,6 +29,7 @@ class ScopeVerdict(Struct, frozen=True, kw_only=True):
     fact: str = ""
     given: str = ""
     nearest: str = ""
+    variant: str = ""
 
 
 # So many entries are compared for the nearest one: a hint must not hold up the answer.
@@ -114,7 +115,9 @@ class RowRule:
         for row in rows:
             wrong = [column for column, text in plain.items() if comparable(row.get(column, "")) != text]
             if not wrong:
-                return COVERED
+                left = [column for column in self.columns if column not in asked]
+                # A part of a row proves nothing of the whole.
+                return ScopeVerdict(state="unknown", fact=left[0]) if left else COVERED
             if best is None or len(wrong) < len(best_wrong):
                 best, best_wrong = row, wrong
         fact = best_wrong[0]
@@ -124,7 +127,9 @@ class RowRule:
             # Nothing agrees: show the row that reads most like what was asked for.
             best = max(rows[:_COMPARED], key=lambda row: _likeness(asked[fact], row.get(fact, "")))
         nearest = " · ".join(str(best.get(column, "")) for column in self.columns)
-        return ScopeVerdict(state="not_covered", fact=fact, given=asked[fact], nearest=nearest)
+        each = all(any(comparable(row.get(c, "")) == text for row in rows) for c, text in plain.items())
+        variant = "combination" if each else ""
+        return ScopeVerdict(state="not_covered", fact=fact, given=asked[fact], nearest=nearest, variant=variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,9 +179,12 @@ class AreaRule(_FactAgainstAttribute):
         asked, held = str(facts[self.fact]), str(attributes.get(self.attribute) or "")
         if around.gazetteer.contains(held, asked):
             return COVERED
-        if not around.gazetteer.known(asked) or around.gazetteer.contains(asked, held):
-            return ScopeVerdict(state="unknown", fact=self.fact, given=asked, nearest=held)
-        return ScopeVerdict(state="not_covered", fact=self.fact, given=asked, nearest=held)
+        # What the register has is not told: it is what the asker is to see for himself.
+        if not around.gazetteer.known(asked):
+            return ScopeVerdict(state="unknown", fact=self.fact, given=asked, variant="area_unknown")
+        if around.gazetteer.contains(asked, held):
+            return ScopeVerdict(state="unknown", fact=self.fact, given=asked, variant="unclear")
+        return ScopeVerdict(state="not_covered", fact=self.fact, given=asked, nearest=held, variant="area")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +219,7 @@ class RangeRule:
             return ScopeVerdict(state="not_covered", fact=self.minimum, given=given)
         nearest = f"{attributes[self.minimum]}–{attributes[self.maximum]} {attributes[self.unit]}"
         if comparable(asked[2]) != comparable(held[2]):
-            return ScopeVerdict(state="unknown", fact=self.unit, given=asked[2], nearest=held[2])
+            return ScopeVerdict(state="unknown", fact=self.unit, given=asked[2], nearest=held[2], variant="unit")
         if held[0] <= asked[0] <= asked[1] <= held[1]:
             return COVERED
         fact = self.minimum if asked[0] < held[0] or asked[0] > asked[1] else self.maximum

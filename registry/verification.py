@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.catalogue import Listing
 from registry.credential import CredentialState, Event
@@ -69,8 +70,22 @@ class _Case(Struct, frozen=True, kw_only=True):
             variant=variant,
             params=params,
             legal_basis=basis or self.profile.bases[check],
-            contact=self.issuer or self.office(),
+            contact=self.contact(),
         )
+
+    def contact(self) -> Authority:
+        """The issuer while it answers for the type, else the office that does so where it was issued."""
+        if self.issuer is None:
+            return self.office()
+        if self.profile.id in self.issuer.answers_for:
+            return self.issuer
+        return self.issuing_office()
+
+    def issuing_office(self) -> Authority:
+        """The office for the credential's own area in the jurisdiction where it was issued."""
+        area = self.held.credential.attributes.get(self.profile.area_attribute or "")
+        home = self.issuer.jurisdiction if self.issuer is not None else self.query.jurisdiction
+        return office_for(self.policy.jurisdictions[home], self.profile.id, area, self.policy.gazetteer)
 
     def office(self) -> Authority:
         """The office in the jurisdiction asked about."""
@@ -84,7 +99,7 @@ _IN_FORCE = Finding(check="status", result="passed", code="status.in_force")
 _OPEN_ENDED = Finding(check="validity", result="passed", code="validity.current", variant="open_ended")
 _COVERED = Finding(check="scope", result="passed", code="scope.covered")
 _NO_SCOPE = Finding(check="scope", result="passed", code="scope.covered", variant="no_scope")
-_NOT_ASKED = Finding(check="subject", result="passed", code="subject.not_asked")
+_NOTHING_GIVEN = Finding(check="scope", result="skipped", variant="nothing_given")
 _SAME_SUBJECT = Finding(check="subject", result="passed", code="subject.matches")
 
 
@@ -137,7 +152,8 @@ def _issuer(case: _Case) -> Finding:
         return case.finding("issuer", "indeterminate", "issuer.not_competent", "beginning_unsure", params)
     if verdict:
         return _passed("issuer", "issuer.competent", params)
-    return case.finding("issuer", "failed", "issuer.not_competent", "", params)
+    finding = case.finding("issuer", "failed", "issuer.not_competent", "", params)
+    return replace(finding, contact=case.issuing_office())
 
 
 def _status(case: _Case) -> Finding:
@@ -180,9 +196,10 @@ def _not_covered(case: _Case, verdict: ScopeVerdict) -> Finding:
         "given": _shown_choice(field, verdict.given),
         "nearest": _shown_choice(field, verdict.nearest),
     }
+    variant = verdict.variant or ("" if verdict.nearest else "nothing_near")
     if verdict.fact not in case.profile.facts:
-        return case.finding("scope", "failed", "scope.not_covered", "attribute", params)
-    return case.finding("scope", "failed", "scope.not_covered", "" if verdict.nearest else "nothing_near", params)
+        variant = "attribute"
+    return case.finding("scope", "failed", "scope.not_covered", variant, params)
 
 
 def _shown_choice(field: Field, value: str) -> LocalText | str:
@@ -203,17 +220,19 @@ def _scope(case: _Case) -> Finding:
     for verdict in verdicts:
         if verdict.state == "unknown":
             params = {**_labels(case.profile, [verdict.fact]), "given": verdict.given, "nearest": verdict.nearest}
-            return case.finding("scope", "indeterminate", "facts.missing", "unclear", params)
+            return case.finding("scope", "indeterminate", "facts.missing", verdict.variant, params)
     surplus = [name for name in facts if name not in purpose.needed]
     if surplus:
         return case.finding("scope", "passed", "facts.not_needed", "", _labels(case.profile, sorted(surplus)))
+    if purpose.scope and all(verdict.state == "silent" for verdict in verdicts):
+        return _NOTHING_GIVEN
     return _COVERED if purpose.scope else _NO_SCOPE
 
 
 def _subject(case: _Case) -> Finding:
     expected, subject = case.query.expected_subject, case.state.subject
     if expected is None:
-        return _NOT_ASKED
+        return _SKIPPED["subject"]
     if expected.uscc is not None and subject.uscc is None:
         return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
     same_uscc = expected.uscc is None or expected.uscc == compact(subject.uscc or "")
@@ -268,6 +287,8 @@ def _listing(query: RecognitionQuery, profile: CredentialProfile, purpose: Purpo
     instrument = query.facts.get(profile.catalogue.instrument_fact)
     if instrument is None:
         return None
+    if query.valid_at not in catalogue.effective:
+        return Listing(state="unclear")
     size = query.facts.get(profile.catalogue.size_fact or "")
     return catalogue.find(str(instrument), None if size is None else str(size))
 
@@ -278,6 +299,7 @@ class _Search(Struct, frozen=True, kw_only=True):
     dossier: Dossier
     purpose: Purpose
     stale: tuple[RegisterState, ...]
+    listing: Listing | None
 
     def finding(self, check: str, result: Result, code: str, variant: str = "", params: Params = NO_PARAMS) -> Finding:
         """A finding without a credential, with the law on the check and the office to ask."""
@@ -300,7 +322,11 @@ def _unnamed(search: _Search) -> Finding:
     missing = [name for name in search.purpose.required if name not in search.dossier.query.facts]
     if missing:
         return search.finding("scope", "indeterminate", "facts.missing", "", _labels(profile, missing))
-    return search.finding("scope", "indeterminate", "facts.missing", "credential", {"type": profile.name})
+    use = profile.catalogue
+    given = str(search.dossier.query.facts.get(use.instrument_fact, "")) if use is not None else ""
+    params: Params = {"type": profile.name, "given": given}
+    variant = "credential" if search.listing is not None and search.listing.state == "listed" else "credential_unsure"
+    return search.finding("scope", "indeterminate", "facts.missing", variant, params)
 
 
 def _searched_number(search: _Search, given: str) -> Finding:
@@ -353,6 +379,11 @@ def _absent(search: _Search) -> dict[str, Finding]:
     if query.issuer is not None and query.issuer not in search.dossier.policy.authorities:
         checks["issuer"] = search.finding("issuer", "indeterminate", "issuer.unknown", "", {"issuer": query.issuer})
     checks["freshness"] = _searched_registers(search)
+    verdict = search.dossier.profile.number.judge(search.dossier.profile.number.normalise(query.number))
+    if verdict.outside and not search.stale:
+        # Its own register is none of those that were searched.
+        params: Params = {"number": query.number}
+        checks["freshness"] = search.finding("freshness", "indeterminate", "register.stale", "outside", params)
     return checks
 
 
@@ -366,7 +397,7 @@ def verify(dossier: Dossier) -> Findings:
     issuer = policy.authorities.get(held.credential.issuer) if held is not None else None
     state = held.credential.state_at(query.valid_at) if held is not None else None
     if held is None or state is None:
-        checks = _absent(_Search(dossier=dossier, purpose=purpose, stale=stale))
+        checks = _absent(_Search(dossier=dossier, purpose=purpose, stale=stale, listing=listing))
     else:
         case = _Case(
             query=query,

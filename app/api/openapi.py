@@ -10,6 +10,10 @@ from app.api import schemas
 from app.api.recognitions import LINK_PARAMETERS
 from app.api.routes import parameter, problems
 
+_ABOUT = (
+    "200 表示已答复，否定的结论也是答复；问题本身有误才返回 4xx。 / "
+    "200 for every answer, also a negative one; 4xx only for a question that cannot be asked."
+)
 _ABOUT_LINK = {
     "id": "证件标识 / credential id",
     "type": "证件类型 / credential type",
@@ -20,6 +24,8 @@ _ABOUT_LINK = {
     "valid_at": "法律时点，RFC 3339 带时区，默认当前 / legal instant with offset, default now",
     "known_at": "登记簿所知时点，默认当前 / what the register knew then, default now",
     "relying_party": "提问平台 / the platform that asks",
+    "expected_uscc": "应为此代码的主体 / USCC of the expected holder",
+    "expected_name": "应为此名称的主体 / name of the expected holder",
 }
 _JSON = "application/json"
 _INSTANT = {"type": "string", "format": "date-time"}
@@ -67,6 +73,7 @@ def declare_recognitions() -> list[dict[str, Any]]:
             "methods": ["POST"],
             "operation_id": "recognize",
             "summary": "是否互认 / Does it count there?",
+            "description": _ABOUT,
             "openapi_extra": {"requestBody": body},
             "responses": {200: answers, **problems(400, 413, 415, 422, 503)},
         },
@@ -75,6 +82,7 @@ def declare_recognitions() -> list[dict[str, Any]]:
             "methods": ["GET"],
             "operation_id": "recognize_by_link",
             "summary": "是否互认（链接）/ The same question by link",
+            "description": _ABOUT,
             "openapi_extra": {"parameters": _link_parameters()},
             "responses": {200: answers, 304: {"description": "Not modified"}, **problems(400, 422, 503)},
         },

@@ -51,6 +51,8 @@ def parameter_of(pointer: str) -> str:
     parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.removeprefix("/").split("/")]
     if parts[0] == "facts" and len(parts) > 1:
         return f"fact.{parts[1]}"
+    if parts[0] == "expected_subject" and len(parts) > 1:
+        return f"expected_{parts[1]}"
     return parts[-1]
 
 

@@ -27,8 +27,11 @@ LINK_PARAMETERS = (
     "valid_at",
     "known_at",
     "relying_party",
+    "expected_uscc",
+    "expected_name",
 )
 _REFERENCE = ("id", "type", "number", "issuer")
+_EXPECTED = {"expected_uscc": "uscc", "expected_name": "name"}
 _JSON = (b"content-type", b"application/json")
 _METHODS = ("GET", "HEAD", "POST")
 _CACHING = ((b"cache-control", b"no-cache"), (b"vary", b"Accept-Language, Authorization"))
@@ -39,8 +42,13 @@ def question_of_link(scope: Scope) -> dict[str, Any]:
     parameters = read_parameters(scope, LINK_PARAMETERS, FACT_PREFIX)
     given = {name: value for name, value in parameters.items() if value}
     question: dict[str, Any] = {
-        name: given[name] for name in LINK_PARAMETERS if name in given and name not in _REFERENCE
+        name: given[name]
+        for name in LINK_PARAMETERS
+        if name in given and name not in _REFERENCE and name not in _EXPECTED
     }
+    expected = {member: given[name] for name, member in _EXPECTED.items() if name in given}
+    if expected:
+        question["expected_subject"] = expected
     reference = {name: given[name] for name in _REFERENCE if name in given}
     facts = {name.removeprefix(FACT_PREFIX): value for name, value in given.items() if name.startswith(FACT_PREFIX)}
     if reference:

@@ -52,3 +52,16 @@ def list_keys(json: Annotated[bool, typer.Option("--json", help="JSON")] = False
         return
     for entry in entries:
         typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'}")
+
+
+@keys.command("activate", help="改用某个密钥签名 / Sign with this key from now on")
+def activate(kid: Annotated[str, typer.Argument(help="密钥标识 / key id")]) -> None:
+    """Makes a published key of the store's mode the one that signs."""
+    from app.settings import Settings
+    from app.store.schema import check
+    from keys.custody import key_directory
+
+    settings = Settings()
+    with failing_clearly():
+        key_directory.make_active(settings.keys_path, check(settings.store_path).mode, kid)
+    typer.echo(kid)

@@ -45,5 +45,10 @@ def failing_clearly() -> Iterator[None]:
 
 
 def language(text: str | None) -> Language:
-    """The language to speak: as told, else Chinese."""
-    return "en" if text is not None and text.lower().startswith("en") else "zh-CN"
+    """The language to speak: as told, else Chinese. Any other is a mistake in the command."""
+    asked = (text or "zh").lower()
+    if asked.startswith("en"):
+        return "en"
+    if not asked.startswith("zh"):
+        fail(f"--lang {text!r}: zh-CN, en", USAGE)
+    return "zh-CN"

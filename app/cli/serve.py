@@ -39,6 +39,7 @@ def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None
     if workers > 1:
         with failing_clearly():
             open_node(settings)  # refuse here, once, rather than in every process
+        listening(host, port).close()
         uvicorn.run("app.main:create", factory=True, workers=workers, **options)
         return
     with failing_clearly():

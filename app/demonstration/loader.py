@@ -87,7 +87,7 @@ def load_demonstration(settings: Settings, now: datetime) -> int:
         first = not reader.document_digests()
         writer.enter_policies(documents, known_from=EPOCH if first else None)
         policy = reader.load_policies().latest
-        rows, problems = version_rows(demonstration_documents(), policy)
+        rows, problems = version_rows(demonstration_documents(), policy, reader.secret())
         if problems:
             raise StoreError(f"demonstration row {problems[0].row}: {problems[0].problem}")
         issuers = {(row.issuer, row.type) for row in rows}

@@ -56,6 +56,9 @@ class Messages:
 
     def problem(self, code: str, params: Mapping[str, str]) -> str:
         """The sentence for a problem code."""
+        wanted = params.get("wanted")
+        if wanted is not None:
+            params = {**params, "wanted": self._words.get(f"kind.{wanted}", wanted)}
         return self._problems[code].format_map(params)
 
     def title(self, status: int) -> str:

@@ -176,6 +176,10 @@ class SqliteReader:
         """The whole policy history. Raises `PolicyError` when a document no longer reads."""
         return self.load_policies()
 
+    def secret(self) -> bytes:
+        """The store's own secret, for the salts of natural persons' names."""
+        return bytes(self._rows("SELECT secret FROM store_info", {})[0][0])
+
     def document_digests(self) -> dict[tuple[str, str, int], str]:
         """The digest of every policy document held, by kind, id and version."""
         rows = self._rows("SELECT kind, document_id, version, digest FROM policy_document", {})

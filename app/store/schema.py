@@ -53,15 +53,17 @@ def migrate(path: Path, mode: str, now: datetime) -> StoreState:
             with failing_clearly(path):
                 _upgrade(path)
         return inspect(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new-{os.getpid()}")
     try:
+        # A register names people: its file is nobody else's to read. What SQLite puts beside it has the same mode.
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with failing_clearly(path):
             _upgrade(fresh)
             connection = sqlite3.connect(fresh)
             try:
                 stamp = to_micros(now)
-                connection.execute("INSERT INTO store_info VALUES (1, ?, ?, 0)", (mode, stamp))
+                connection.execute("INSERT INTO store_info VALUES (1, ?, ?, 0, ?)", (mode, stamp, os.urandom(32)))
                 connection.commit()
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:

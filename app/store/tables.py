@@ -5,13 +5,14 @@ from sqlmodel import Field, SQLModel
 
 
 class StoreInfo(SQLModel, table=True):
-    """One row: the store's mode, stamped once, and the newest instant at which anything was recorded."""
+    """One row: the store's mode, stamped once, the newest instant of recording, and a secret for salts."""
 
     __tablename__ = "store_info"
     id: int = Field(primary_key=True)
     mode: str
     created_at: int = Field(sa_type=BigInteger)
     last_recorded_at: int = Field(sa_type=BigInteger)
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class PolicyRow(SQLModel, table=True):

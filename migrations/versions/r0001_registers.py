@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("mode", sa.String(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
     )
     op.create_table(
         "policy_document",

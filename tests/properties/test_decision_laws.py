@@ -24,6 +24,7 @@ from registry.verification import Findings, verify
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ORIGIN = Origin(issuer="urn:accord:test", software="0", livemode=False)
+REPORT = {"parameter": "铅", "method": "GB 5009.12-2023", "site": "重庆市渝北区"}
 RANK = {"not_recognized": 0, "indeterminate": 1, "conditional": 2, "recognized": 3}
 RESULTS = ("failed", "indeterminate", "passed")
 LAW = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -182,7 +183,7 @@ def test_what_is_signed_is_canonical(policy: Policy, held: list[HeldCredential],
 
 def test_a_finding_without_a_code_cannot_fail_open(policy: Policy, held: list[HeldCredential]) -> None:
     """A check that fails but does not say why is our mistake, never a yes."""
-    dossier = about(policy, held, "222220349001", "tender.evaluation", {})
+    dossier = about(policy, held, "222220349001", "report.acceptance", REPORT)
     found = verify(dossier)
     assert decided(dossier, found).outcome == "recognized"
     silent = replace(found, checks={**found.checks, "status": Finding(check="status", result="failed")})

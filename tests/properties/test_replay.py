@@ -83,7 +83,7 @@ def revoked_versions(path: Path) -> list[VersionRow]:
         "recorded_at": "2026-11-22T00:00:00+08:00",
     }
     documents = [entry | {"events": [*entry.get("events", []), event]} for entry in demonstration_documents()]
-    rows, problems = version_rows(documents, policy)
+    rows, problems = version_rows(documents, policy, b"test")
     assert not problems
     latest = {(row.type, row.number, row.issuer): row for row in rows}
     return [replace(row, known_from=None) for row in latest.values()]

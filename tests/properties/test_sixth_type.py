@@ -31,7 +31,7 @@ article = "（十八）"
 normalisation = "compact"
 pattern = 'CQO(?P<jurisdiction>\\d{2})\\d{6}'
 check = "none"
-jurisdictions = { "50" = "CN-CQ", "51" = "CN-SC" }
+jurisdictions = { "50" = "CN-CQ", "51" = "CN-SC", "99" = "CN-XX" }
 unique_within = "type"
 confidence = "V"
 example = "CQO50000001"
@@ -119,7 +119,7 @@ def _store(tmp_path: Path) -> Path:
     ]
     writer.enter_policies((*seed_policy(), *documents), known_from=datetime(2024, 1, 1, tzinfo=UTC))
     reader = SqliteReader(path)
-    rows, problems = version_rows([CREDENTIAL], reader.load_policies().latest)
+    rows, problems = version_rows([CREDENTIAL], reader.load_policies().latest, b"test")
     reader.close()
     assert problems == ()
     writer.append(rows, [RegisterReport(issuer="xx-office", type="chief-quality-officer", as_of=clock.now())])

@@ -129,7 +129,7 @@ def _enter(settings: Settings, folder: Path) -> None:
     try:
         for known_from, documents in _steps(folder, told):
             writer.enter_policies(documents, known_from=known_from)
-        rows, problems = version_rows(_entries(folder), reader.load_policies().latest)
+        rows, problems = version_rows(_entries(folder), reader.load_policies().latest, reader.secret())
         if problems:
             raise WorldError(f"{folder.name}: register entry {problems[0].row}: {problems[0].problem}")
         writer.append(rows, tuple(_reports(told)))

@@ -79,7 +79,7 @@ def test_chinese_is_chinese_and_english_is_not() -> None:
     for section, texts in catalogue("zh-CN").items():
         for key, text in texts.items():
             assert han.search(text), f"{section}.{key}"
-    allowed = re.compile(r"（[^）]*）|\([撤吊注][销回]\)")
+    allowed = re.compile(r"（[^）]*）|“[^”]*”|\([撤吊注][销回]\)")
     for section, texts in catalogue("en").items():
         for key, text in texts.items():
             assert not han.search(allowed.sub("", text)), f"{section}.{key}"
