@@ -72,7 +72,10 @@ def _ring(jwks: Path | None) -> "KeyRing":
                 return key_directory.load_ring(Settings().keys_path)
             if not jwks.is_file():
                 fail(f"{jwks}: 没有这个文件 / no such file", USAGE)
-            return KeyRing.from_jwks(orjson.loads(jwks.read_bytes()))
+            content = orjson.loads(jwks.read_bytes())
+            if not isinstance(content, dict):
+                fail(f'公钥 / keys {jwks}: a JWKS is a JSON object with "keys"', USAGE)
+            return KeyRing.from_jwks(content)
         except (KeysError, orjson.JSONDecodeError) as error:
             why = error.detail if isinstance(error, KeysError) else str(error)
             fail(f"公钥 / keys {jwks or Settings().keys_path}: {why}", USAGE if jwks is not None else 70)

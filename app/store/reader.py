@@ -16,6 +16,7 @@ import orjson
 
 from app.ports import Filter, Found, Lookup, Page, StoreError
 from app.store.schema import failing_clearly, inspect
+from registry.canonical import digest as content_digest
 from registry.credential import Credential
 from registry.document import PolicyDocument
 from registry.dossier import HeldCredential
@@ -54,9 +55,12 @@ JOIN credential_version v ON v.no = {_LATEST}
 WHERE c.no > :after
 """
 _RESTRICTIONS = {
-    "type": " AND c.type_no = (SELECT no FROM credential_type WHERE type_id = :type)",
+    # The plus keeps the planner from an index by type: its rows would have to be sorted as a whole.
+    "type": " AND +c.type_no = (SELECT no FROM credential_type WHERE type_id = :type)",
     "issuer": " AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = :issuer)",
-    "subject": " AND v.subject_uscc = :subject",
+    # Once to find the few credentials by their index, once to hold the version that counts.
+    "subject": """ AND c.no IN (SELECT credential_no FROM credential_version WHERE subject_uscc = :subject)
+                 AND v.subject_uscc = :subject""",
     "name": " AND instr(v.subject_name, :name) > 0",
 }
 _POLICIES = "SELECT kind, document_id, version, digest, content, known_from FROM policy_document ORDER BY seq"
@@ -110,13 +114,21 @@ class SqliteReader:
         return number
 
     def _held(self, credential_id: str, known_from: int, digest: str, content: bytes) -> HeldCredential:
+        # The digest goes into receipts: an answer must rest on exactly these bytes.
         try:
+            if content_digest(content) != digest:
+                raise ValueError("the content does not have the digest")
             credential = Credential.from_content(orjson.loads(content))
-        except (KeyError, TypeError, ValueError) as error:
+            since = from_micros(known_from)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise StoreError(f"store {self._path}: version {digest} of {credential_id} is damaged") from error
-        return HeldCredential(
-            id=credential_id, credential=credential, digest=digest, known_from=from_micros(known_from)
-        )
+        return HeldCredential(id=credential_id, credential=credential, digest=digest, known_from=since)
+
+    def _reached(self, as_of: Any) -> datetime:
+        try:
+            return from_micros(as_of)
+        except (TypeError, OverflowError) as error:
+            raise StoreError(f"store {self._path}: a register's report is damaged") from error
 
     def _lookup(self, statement: str, parameters: Mapping[str, Any]) -> Lookup:
         rows = self._rows(statement, parameters)
@@ -124,7 +136,7 @@ class SqliteReader:
             return Lookup(found=(), generation=self._rows(_GENERATION, {})[0][0])
         found = tuple(
             [
-                Found(held=self._held(*row[:4]), register_as_of=None if row[4] is None else from_micros(row[4]))
+                Found(held=self._held(*row[:4]), register_as_of=None if row[4] is None else self._reached(row[4]))
                 for row in rows
             ]
         )
@@ -148,7 +160,7 @@ class SqliteReader:
     async def registers(self, type_id: str, known_at: datetime) -> Mapping[str, datetime]:
         """How far each issuer's register of a type reached."""
         parameters = {"type_no": self._type_no(type_id), "known_at": to_micros(known_at)}
-        return {row[0]: from_micros(row[1]) for row in self._rows(_REGISTERS, parameters)}
+        return {row[0]: self._reached(row[1]) for row in self._rows(_REGISTERS, parameters)}
 
     async def page(self, restrict: Filter, known_at: datetime, after: int, limit: int) -> Page:
         """Credentials in the order in which they came, after a position."""
@@ -188,18 +200,17 @@ class SqliteReader:
     def load_policies(self) -> PolicyHistory:
         """The same, for start-up, before there is an event loop."""
         generation = int(self._rows(_GENERATION, {})[0][0])
-        known = [_known(row) for row in self._rows(_POLICIES, {})]
+        known = [self._known(row) for row in self._rows(_POLICIES, {})]
         return PolicyHistory(known, generation)
 
-
-def _known(row: tuple[str, str, int, str, bytes, int]) -> KnownDocument:
-    kind, identity, version, digest, content, known_from = row
-    document = PolicyDocument(
-        kind=kind,
-        id=identity,
-        version=version,
-        digest=digest,
-        source=f"{kind} {identity} version {version} (in the store)",
-        content=orjson.loads(content),
-    )
-    return KnownDocument(document=document, known_from=from_micros(known_from))
+    def _known(self, row: tuple[str, str, int, str, bytes, int]) -> KnownDocument:
+        kind, identity, version, digest, content, known_from = row
+        source = f"{kind} {identity} version {version} (in the store)"
+        try:
+            if content_digest(content) != digest:
+                raise ValueError("the content does not have the digest")
+            parsed, since = orjson.loads(content), from_micros(known_from)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StoreError(f"store {self._path}: {source} is damaged; restore a backup") from error
+        document = PolicyDocument(kind=kind, id=identity, version=version, digest=digest, source=source, content=parsed)
+        return KnownDocument(document=document, known_from=since)

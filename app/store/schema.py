@@ -12,7 +12,9 @@ from pathlib import Path
 from app.ports import StoreError
 from registry.period import to_micros
 
-HEAD = "0001"
+REVISIONS = ("0001",)
+"""Every revision that this software can bring up to date, oldest first."""
+HEAD = REVISIONS[-1]
 """The newest revision under migrations/; a test holds the two equal, so that starting needs no Alembic."""
 MODES = ("test", "live")
 
@@ -34,7 +36,7 @@ def failing_clearly(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"store {path}: {error}") from error
+        raise StoreError(f"store {path}: {error}; nothing was changed, restore a backup") from error
 
 
 def migrate(path: Path, mode: str, now: datetime) -> StoreState:
@@ -49,6 +51,11 @@ def migrate(path: Path, mode: str, now: datetime) -> StoreState:
         state = inspect(path)
         if state.mode != mode:
             raise StoreError(f"store {path} is in {state.mode} mode; its mode cannot change to {mode}")
+        if state.revision not in REVISIONS:
+            raise StoreError(
+                f"store {path} is at revision {state.revision}, which this software does not know"
+                f" (it knows {', '.join(REVISIONS)}); nothing was changed"
+            )
         if state.revision != HEAD:
             with failing_clearly(path):
                 _upgrade(path)
@@ -105,7 +112,9 @@ def inspect(path: Path, *, whole: bool = True) -> StoreState:
             if whole and path.stat().st_size <= _CHECKED_WHOLE:
                 verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if verdict != "ok":
-                    raise StoreError(f"store {path} is damaged ({verdict}); nothing was changed, restore a backup")
+                    raise StoreError(
+                        f"store {path} is damaged ({' '.join(verdict.split())}); nothing was changed, restore a backup"
+                    )
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not {"alembic_version", "store_info"} <= tables:
                 raise StoreError(f"store {path} is no Accord store, or was never finished; nothing was changed")
