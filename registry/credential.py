@@ -204,7 +204,10 @@ def _amend(
     if "subject" in changes:
         subject = _subject(changes["subject"])
     if "valid_until" in changes:
-        validity = Period(start=validity.start, end=_stored_instant(changes["valid_until"]))
+        end = _stored_instant(changes["valid_until"])
+        # Intake refuses an end before the start; should one be held, the credential has ended, and nothing crashes.
+        upside_down = end is not None and validity.start is not None and end <= validity.start
+        validity = Period(start=None if upside_down else validity.start, end=end)
     if "attributes" in changes:
         attributes = {**attributes, **changes["attributes"]}
     return subject, validity, attributes
@@ -248,6 +251,14 @@ class _Reader:
 
     def optional_instant(self, key: str) -> datetime | None:
         return self.instant(key) if self._left.get(key) is not None else self.take(key)
+
+    def entries(self, key: str) -> list[Any]:
+        value = self.take(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise DocumentError(self.path(key), "must be a list")
+        return value
 
     def has(self, key: str) -> bool:
         return key in self._left
@@ -336,7 +347,7 @@ def _read_event(content: Any, profile: CredentialProfile, where: str) -> Event:
         named = _Reader(successor, f"{where}.successor")
         successor = {"number": named.text("number"), "issuer": named.text("issuer")}
         named.done()
-    bases = reader.take("legal_basis") or []
+    bases = reader.entries("legal_basis")
     event = Event(
         event=name,
         effective_at=reader.instant("effective_at"),
@@ -370,9 +381,7 @@ def read_credential(content: Any, profile: CredentialProfile) -> Credential:
         validity = Period(start=start, end=end)
     except ValueError:
         raise DocumentError("valid_until", "must be after valid_from") from None
-    events = [
-        _read_event(event, profile, f"events[{number}]") for number, event in enumerate(reader.take("events") or [])
-    ]
+    events = [_read_event(event, profile, f"events[{number}]") for number, event in enumerate(reader.entries("events"))]
     credential = Credential(
         type=reader.choice("type", (profile.id,)),
         number=reader.text("number"),
@@ -387,6 +396,9 @@ def read_credential(content: Any, profile: CredentialProfile) -> Credential:
     )
     reader.done()
     for number, event in enumerate(events):
+        end = _stored_instant((event.changes or {}).get("valid_until"))
+        if end is not None and start is not None and end <= start:
+            raise DocumentError(f"events[{number}].changes.valid_until", "must be after valid_from")
         if event.recorded_at < credential.recorded_at:
             raise DocumentError(f"events[{number}].recorded_at", "is before the credential's own recorded_at")
     return credential

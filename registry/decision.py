@@ -87,7 +87,9 @@ def _without_echo(failed: list[Reason]) -> list[Reason]:
 
 def _notices(checks: Mapping[str, Finding]) -> list[Reason]:
     return [
-        reason_of(finding) for finding in checks.values() if finding.result == "passed" and finding.code in _NOTICES
+        reason_of(finding)
+        for finding in checks.values()
+        if finding.result in ("passed", "skipped") and finding.code in _NOTICES
     ]
 
 

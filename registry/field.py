@@ -97,6 +97,12 @@ def read_fact(field: Field, value: Any, written: bool) -> FactValue:
     return text
 
 
+def _read_choice(table: Table) -> LocalText:
+    label = table.local_text("label")
+    table.done()
+    return label
+
+
 def read_fields(tables: Mapping[str, Table], kinds: tuple[str, ...]) -> dict[str, Field]:
     """The declared fields of a profile, by name. Raises `PolicyError`."""
     fields = {}
@@ -104,7 +110,7 @@ def read_fields(tables: Mapping[str, Table], kinds: tuple[str, ...]) -> dict[str
         if not _NAME.fullmatch(name):
             raise table.refuse("", f"{name!r} is no field name; lower-case letters, digits and _")
         kind = table.choice("kind", kinds)
-        choices = {key: table_.local_text("label") for key, table_ in table.named_tables("choices").items()}
+        choices = {key: _read_choice(entry) for key, entry in table.named_tables("choices").items()}
         if (kind == "choice") != bool(choices):
             raise table.refuse("choices", "belongs to kind 'choice', which needs it")
         columns = table.texts("columns", default=(), allow_empty=True)

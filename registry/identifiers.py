@@ -81,7 +81,7 @@ def type_approval(text: str) -> str:
 
     A text that is neither is only trimmed, so that it can still be found as it was registered.
     """
-    plain = _nfkc_upper(text).replace("–", "-").replace("—", "-").replace("−", "-")
+    plain = _nfkc_upper(text).translate(_DASHES)
     match = _TYPE_APPROVAL.fullmatch(plain)
     if match is None:
         return plain

@@ -98,6 +98,16 @@ def _by_kind(documents: Iterable[PolicyDocument]) -> dict[str, dict[str, PolicyD
     return grouped
 
 
+def _refuse_shared_areas(jurisdictions: Mapping[str, Jurisdiction], sources: Mapping[str, str]) -> None:
+    """An area belongs to one jurisdiction."""
+    owner: dict[str, str] = {}
+    for jurisdiction in jurisdictions.values():
+        for code in (jurisdiction.whole_area, *jurisdiction.areas):
+            other = owner.setdefault(code, jurisdiction.id)
+            if other != jurisdiction.id:
+                raise PolicyError(sources[jurisdiction.id], "areas", f"{code} is already an area of {other}")
+
+
 def _authorities(jurisdictions: Mapping[str, Jurisdiction], sources: Mapping[str, str]) -> dict[str, Authority]:
     authorities: dict[str, Authority] = {}
     for jurisdiction in jurisdictions.values():
@@ -118,6 +128,13 @@ def _check_agreement(agreement: Agreement, source: str, policy_parts: Mapping[st
     for name in (*agreement.issued_in, *agreement.recognized_in):
         if name not in jurisdictions:
             raise PolicyError(source, "binds", f"{name!r} is no jurisdiction; known: {', '.join(jurisdictions)}")
+    for side in (agreement.issued_in, agreement.recognized_in):
+        for party in side.values():
+            jurisdiction = jurisdictions[party.jurisdiction]
+            known = {*jurisdiction.areas, jurisdiction.whole_area} if isinstance(jurisdiction, Jurisdiction) else set()
+            for code in party.areas:
+                if code not in known:
+                    raise PolicyError(source, "binds", f"{code!r} is no area of {party.jurisdiction}")
     for type_id in agreement.types:
         profile = profiles.get(type_id)
         if not isinstance(profile, CredentialProfile):
@@ -175,6 +192,7 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
     laboratories = {name: read_authorisations(document) for name, document in grouped["authorisation"].items()}
     agreements = {name: read_agreement(document) for name, document in grouped["agreement"].items()}
     sources = {name: document.source for name, document in grouped["agreement"].items()}
+    _refuse_shared_areas(jurisdictions, {name: doc.source for name, doc in grouped["jurisdiction"].items()})
     gazetteer = Gazetteer(jurisdictions.values())
     authorities = _authorities(jurisdictions, {name: doc.source for name, doc in grouped["jurisdiction"].items()})
     for profile in profiles.values():

@@ -221,10 +221,13 @@ def _scope(case: _Case) -> Finding:
         if verdict.state == "unknown":
             params = {**_labels(case.profile, [verdict.fact]), "given": verdict.given, "nearest": verdict.nearest}
             return case.finding("scope", "indeterminate", "facts.missing", verdict.variant, params)
+    silent = bool(purpose.scope) and all(verdict.state == "silent" for verdict in verdicts)
     surplus = [name for name in facts if name not in purpose.needed]
     if surplus:
-        return case.finding("scope", "passed", "facts.not_needed", "", _labels(case.profile, sorted(surplus)))
-    if purpose.scope and all(verdict.state == "silent" for verdict in verdicts):
+        # A fact that nothing asks for does not make a scope that was not looked at one that passed.
+        result: Result = "skipped" if silent else "passed"
+        return case.finding("scope", result, "facts.not_needed", "", _labels(case.profile, sorted(surplus)))
+    if silent:
         return _NOTHING_GIVEN
     return _COVERED if purpose.scope else _NO_SCOPE
 

@@ -25,7 +25,7 @@ from registry.errors import PolicyError
 from registry.period import from_micros, to_micros
 from registry.policy import build_policy
 
-_MARGIN = timedelta(milliseconds=50)
+_MARGIN = timedelta(milliseconds=250)
 _MAX_MARGIN = timedelta(seconds=60)
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class SqliteWriter:
                     recorded_at = max(self._now() + margin, from_micros(last + 1))
                     result = work(connection, recorded_at)
                     connection.execute(update(STORE_INFO).values(last_recorded_at=to_micros(recorded_at)))
-                    if self._now() + margin / 4 >= recorded_at:
+                    if self._now() + margin / 2 >= recorded_at:
                         raise _TooSlow
             except _TooSlow:
                 if margin >= _MAX_MARGIN:

@@ -1,7 +1,6 @@
 """Laws of the decision: total, deterministic, monotone in every finding, blind to the order of agreements."""
 
 import json
-from msgspec.structs import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +8,12 @@ import pytest
 import rfc8785
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.messages import LANGUAGES, messages
 from app.presentation import answer_view
 from registry.canonical import canonical_json, unguarded_canonical_json
+from registry.credential import Event
 from registry.decision import Decision, decide
 from registry.dossier import Dossier, HeldCredential, RegisterState
 from registry.finding import CHECKS, Finding
@@ -179,6 +180,22 @@ def test_what_is_signed_is_canonical(policy: Policy, held: list[HeldCredential],
         assert written == canonical_json(value)
         assert written == rfc8785.dumps(json.loads(written))
     assert claims_problem(json.loads(unguarded_canonical_json(statement))) is None
+
+
+def test_a_held_end_before_the_start_is_an_end(policy: Policy, held: list[HeldCredential]) -> None:
+    """Intake refuses such an amendment; were one held all the same, no question about it may crash."""
+    dossier = about(policy, held, "222220349001", "report.acceptance", REPORT)
+    entry = dossier.held[0]
+    amended = Event(
+        event="amended",
+        effective_at=entry.credential.issued_at,
+        recorded_at=entry.credential.recorded_at,
+        changes={"valid_until": "2001-01-01T00:00:00Z"},
+    )
+    credential = replace(entry.credential, events=(*entry.credential.events, amended))
+    dossier = replace(dossier, held=(replace(entry, credential=credential),))
+    decision = decided(dossier, verify(dossier))
+    assert (decision.outcome, decision.reasons[0].code) == ("not_recognized", "validity.expired")
 
 
 def test_a_finding_without_a_code_cannot_fail_open(policy: Policy, held: list[HeldCredential]) -> None:

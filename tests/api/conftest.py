@@ -1,0 +1,45 @@
+"""One demonstration store for a process of the test run; a test that writes takes a copy of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cli.demo import prepare
+from app.settings import Settings
+from tests.api.service import Service, copy_home, open_service, settings_at
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a demonstration. Nothing writes to it."""
+    folder = tmp_path_factory.mktemp("demonstration") / "home"
+    prepare(settings_at(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def service(home: Path) -> Iterator[Service]:
+    opened = open_service(settings_at(home))
+    yield opened
+    opened.node.reader.close()
+
+
+@pytest.fixture
+def copied(home: Path, tmp_path: Path) -> Settings:
+    """A copy of the demonstration for one test alone."""
+    return copy_home(home, tmp_path / "home")
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Service]]:
+    """Opens services that are closed when the test ends."""
+    services: list[Service] = []
+
+    def open_one(settings: Settings, *, access_log: bool = False) -> Service:
+        services.append(open_service(settings, access_log=access_log))
+        return services[-1]
+
+    yield open_one
+    for entry in services:
+        entry.node.reader.close()
