@@ -69,6 +69,9 @@ def entity_tag(view: dict[str, Any], question: Question) -> bytes:
     """A tag over the decision core. Instants that the asker left to us do not count: they change with every call."""
     asked = {"valid_at": question.asked_valid_at, "known_at": question.asked_known_at}
     stable = {name: value for name, value in view.items() if asked.get(name, True)}
+    if not question.asked_known_at and "searched" in stable:
+        # An age is told as of an instant that was left to us.
+        stable["searched"] = [entry | {"age_seconds": None} for entry in stable["searched"]]
     return b'"' + hashlib.sha256(to_json(stable)).hexdigest()[:32].encode() + b'"'
 
 
