@@ -247,20 +247,24 @@ def test_every_operand_of_a_condition_must_be_declared(operand: str) -> None:
 
 
 @pytest.mark.parametrize("direction", ["issued_in", "recognized_in"])
-def test_an_agreement_must_refer_to_areas_that_there_are(direction: str) -> None:
-    binds = {"issued_in": [party("AA")], "recognized_in": [party("BB")]}
-    binds[direction][0]["areas"] = ["999999"]
-    assert refused(lambda: policy(agreement(binds=binds))).problem.startswith("'999999'")
-
-
-def test_the_areas_of_a_party_are_its_own() -> None:
-    binds = {"issued_in": [party("AA", "120100")], "recognized_in": [party("BB")]}
-    assert refused(lambda: policy(agreement(binds=binds))).key.startswith("binds")
+@pytest.mark.parametrize("code", ["999999", "120100", "120000", "000000"])
+def test_an_agreement_must_refer_to_areas_of_the_party(direction: str, code: str) -> None:
+    binds = {"issued_in": [party("AA"), party("BB")], "recognized_in": [party("AA"), party("BB")]}
+    binds[direction][0]["areas"] = ["110100", code]
+    error = refused(lambda: policy(agreement(binds=binds)))
+    assert (error.source, error.key) == ("agreements/pact.toml", "binds")
+    assert error.problem == f"{code!r} is no area of AA"
+    binds[direction][0]["areas"] = ["110100", "110000"]
+    assert "pact" in policy(agreement(binds=binds)).agreements
 
 
 def test_an_area_belongs_to_one_jurisdiction() -> None:
-    twin = jurisdiction("DD", "11", [area("110101")], [authority("dd-office")])
-    refused(lambda: build_policy([*documents(), document("jurisdiction", twin)]))
+    twin = jurisdiction("DD", "11", [area("110101")], [authority("dd-office")]) | {"whole_area": "119999"}
+    error = refused(lambda: build_policy([*documents(), document("jurisdiction", twin)]))
+    assert (error.key, error.problem) == ("areas", "110101 is already an area of AA")
+    whole = jurisdiction("DD", "11", [], [authority("dd-office")])
+    error = refused(lambda: build_policy([*documents(), document("jurisdiction", whole)]))
+    assert (error.key, error.problem) == ("areas", "110000 is already an area of AA")
 
 
 def known(day: int, *made: PolicyDocument) -> list[KnownDocument]:

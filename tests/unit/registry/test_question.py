@@ -78,6 +78,10 @@ def test_what_is_left_out_or_null_takes_its_default(missing: Content) -> None:
     assert (question.relying_party, question.expected_subject, question.facts) == (None, None, {})
 
 
+def test_what_is_known_now_can_be_asked_for() -> None:
+    assert read(known_at=NOW.isoformat()).known_at == NOW
+
+
 @pytest.mark.parametrize("credential", [None, {}, {"id": None, "type": None, "number": None, "issuer": None}])
 def test_a_question_need_not_name_a_credential(credential: Any) -> None:
     question = read(credential=credential)
@@ -238,6 +242,12 @@ def test_faults_carry_what_their_message_needs() -> None:
     assert dict(fault.params) == {"name": "facts", "limit": "64"}
     (fault,) = faults({**BASE, "facts": []})
     assert dict(fault.params) == {"name": "facts", "wanted": "object"}
+    (fault,) = faults({**BASE, "credential": {"number": "1"}})
+    assert dict(fault.params) == {"name": "type"}
+    (fault,) = faults({**BASE, "credential": {"type": "licence", "issuer": "a"}})
+    assert dict(fault.params) == {"name": "number"}
+    (fault,) = faults({**BASE, "expected_subject": {}})
+    assert dict(fault.params) == {"name": "uscc"}
     (fault,) = faults([])
     assert dict(fault.params) == {"name": "query", "wanted": "object"}
 

@@ -78,6 +78,7 @@ def test_an_agreement_binds_in_its_direction_only(world: Policy, expected: Told)
         ("aa-district", ["110100"], True),
         ("aa-city", ["110100"], True),
         ("aa-office", ["110000"], True),
+        ("aa-office", ["110200", "110000"], True),
         # Every area that the issuer declares must be bound.
         ("aa-city", ["110101"], False),
         ("aa-office", ["110100"], False),
