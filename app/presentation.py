@@ -50,14 +50,14 @@ def _reason(reason: Reason, messages: Messages) -> dict[str, Any]:
     }
 
 
-def _check(decision: Decision, finding: Finding, messages: Messages) -> dict[str, Any]:
+def _check(finding: Finding, rested: tuple[str, ...], messages: Messages) -> dict[str, Any]:
     code = finding.code or f"skipped.{finding.check}"
     return {
         "name": finding.check,
         "result": finding.result,
         "code": finding.code,
         "message": messages.message(code, finding.variant, finding.params),
-        "evidence": evidence(decision, finding),
+        "evidence": rested,
     }
 
 
@@ -101,8 +101,8 @@ def credential_view(
         "subject": subject_view(state.subject),
         "status": standing(state, valid_at),
         "issued_at": credential.issued_at,
-        "valid_from": state.validity.start,
-        "valid_until": state.validity.end,
+        "valid_from": state.valid_from,
+        "valid_until": state.valid_until,
         "predecessor": credential.predecessor,
         "attributes": {
             name: value for name, value in state.attributes.items() if name in declared and declared[name].public
@@ -146,7 +146,10 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
         "decision": decision.outcome,
         "label": messages.label(decision.outcome, genuineness=decision.purpose.genuineness),
         "reasons": [_reason(reason, messages) for reason in decision.reasons],
-        "checks": [_check(decision, finding, messages) for finding in decision.checks],
+        "checks": [
+            _check(finding, rested, messages)
+            for finding, rested in zip(decision.checks, evidence(decision), strict=True)
+        ],
         "conditions": [_condition(entry.condition, entry.state, messages) for entry in decision.conditions],
         "agreement": None
         if agreement is None

@@ -1,17 +1,17 @@
 """Base64url without padding (RFC 4648 §5, RFC 7515 §2), with exactly one text for every byte string."""
 
-import base64
 import binascii
 
 from keys.errors import MalformedError
 
+_FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
 # To the standard alphabet, and the standard's own characters to one that is in neither.
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 
 
 def encode(data: bytes) -> str:
     """Encodes without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_FROM_STANDARD).decode("ascii").rstrip("=")
 
 
 def decode(text: str) -> bytes:

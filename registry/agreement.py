@@ -44,6 +44,8 @@ class Agreement:
     digest: str
     name: LocalText
     strength: str
+    rank: tuple[int, str]
+    """The order of trial: by strength, then by id."""
     effect: str
     types: tuple[str, ...]
     purposes: tuple[str, ...]
@@ -123,6 +125,7 @@ def read_agreement(document: PolicyDocument) -> Agreement:
         digest=document.digest,
         name=table.local_text("name"),
         strength=strength,
+        rank=(STRENGTHS.index(strength), document.id),
         effect=effect,
         types=table.texts("types"),
         purposes=table.texts("purposes"),

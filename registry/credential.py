@@ -4,16 +4,17 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, MsgspecError, Struct, convert
+from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from registry.document import LegalBasis
 from registry.errors import DocumentError
 from registry.field import Field, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
-from registry.period import InstantError, Period, format_instant, parse_instant
+from registry.period import InstantError, format_instant, parse_instant
 from registry.profile import CredentialProfile
 
 EVENTS = ("amended", "suspended", "reinstated", "revoked", "cancelled", "superseded")
@@ -22,6 +23,9 @@ REVOCATION_KINDS = ("annulled", "penalty", "withdrawn")
 SUBJECT_KINDS = ("organisation", "person")
 
 _FINAL = ("revoked", "cancelled", "superseded")  # gravest first
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""An instant as a kept version has it: with an offset, or it is no version of ours."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -41,8 +45,8 @@ class Event(Struct, frozen=True, kw_only=True):
     """One lifecycle step: `effective_at` in law, `recorded_at` in the register."""
 
     event: str
-    effective_at: datetime
-    recorded_at: datetime
+    effective_at: Instant
+    recorded_at: Instant
     kind: str | None = None
     reason_code: str | None = None
     legal_basis: tuple[LegalBasis, ...] = ()
@@ -56,72 +60,70 @@ class CredentialState(Struct, frozen=True, kw_only=True):
     status: str
     event: Event | None
     subject: Subject
-    validity: Period
+    valid_from: datetime | None
+    valid_until: datetime | None
     attributes: Mapping[str, Any]
 
 
-class Credential(Struct, frozen=True, kw_only=True):
-    """One version of a credential: what the register knew from some `known_from` on."""
+class Credential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version of a credential: what the register knew from some `known_from` on.
+
+    Valid from `valid_from` (inclusive) until `valid_until` (exclusive); None leaves that side open.
+    """
 
     type: str
     number: str
     issuer: str
     subject: Subject
-    issued_at: datetime
-    validity: Period
+    issued_at: Instant
+    valid_from: Instant | None
+    valid_until: Instant | None
     attributes: Mapping[str, Any]
-    recorded_at: datetime
-    predecessor: str | None = None
-    events: tuple[Event, ...] = ()
+    recorded_at: Instant
+    predecessor: str | None
+    events: tuple[Event, ...]
 
     def state_at(self, valid_at: datetime) -> CredentialState:
         """Folds the events effective by then. Of several final steps the gravest counts."""
-        subject, validity, attributes = self.subject, self.validity, self.attributes
-        status, deciding = "valid", None
+        state = CredentialState(
+            status="valid",
+            event=None,
+            subject=self.subject,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            attributes=self.attributes,
+        )
         for event in self.events:
-            if event.effective_at > valid_at:
-                continue
-            if event.event == "amended":
-                subject, validity, attributes = _amend(event.changes or {}, subject, validity, attributes)
-            elif event.event in _FINAL:
-                if status not in _FINAL or _FINAL.index(event.event) < _FINAL.index(status):
-                    status, deciding = event.event, event
-            elif status not in _FINAL:
-                status = "suspended" if event.event == "suspended" else "valid"
-                deciding = event if status == "suspended" else None
-        return CredentialState(status=status, event=deciding, subject=subject, validity=validity, attributes=attributes)
+            if event.effective_at <= valid_at:
+                state = _after(state, event)
+        return state
 
     def content(self) -> dict[str, Any]:
-        """The version as plain values, ready for canonical JSON; `from_content` reads it back."""
+        """The version as plain values, ready for canonical JSON; `read_version` reads that back."""
         return {
             "type": self.type,
             "number": self.number,
             "issuer": self.issuer,
             "subject": _subject_content(self.subject),
             "issued_at": format_instant(self.issued_at),
-            "valid_from": _instant_or_none(self.validity.start),
-            "valid_until": _instant_or_none(self.validity.end),
+            "valid_from": _instant_or_none(self.valid_from),
+            "valid_until": _instant_or_none(self.valid_until),
             "attributes": dict(self.attributes),
             "recorded_at": format_instant(self.recorded_at),
             "predecessor": self.predecessor,
             "events": [_event_content(event) for event in self.events],
         }
 
-    @staticmethod
-    def from_content(content: Mapping[str, Any]) -> "Credential":
-        """The version that `content` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-        return Credential(
-            type=content["type"],
-            number=content["number"],
-            issuer=content["issuer"],
-            subject=_subject(content["subject"]),
-            issued_at=datetime.fromisoformat(content["issued_at"]),
-            validity=Period(start=_stored_instant(content["valid_from"]), end=_stored_instant(content["valid_until"])),
-            attributes=content["attributes"],
-            recorded_at=datetime.fromisoformat(content["recorded_at"]),
-            predecessor=content["predecessor"],
-            events=tuple([_event(event) for event in content["events"]]) if content["events"] else (),
-        )
+
+_decode_version = Decoder(Credential).decode
+
+
+def read_version(content: bytes) -> Credential:
+    """The version that `Credential.content` wrote as JSON. Raises ValueError for anything else."""
+    try:
+        return _decode_version(content)
+    except MsgspecError as error:
+        raise ValueError(f"no version of a credential: {error}") from None
 
 
 def credential_id(type_id: str, number: str, issuer: str) -> str:
@@ -134,9 +136,9 @@ def standing(state: CredentialState, valid_at: datetime) -> str:
     """The status people see: the lifecycle status, else whether the period has begun or ended."""
     if state.status != "valid":
         return state.status
-    if state.validity.start is not None and valid_at < state.validity.start:
+    if state.valid_from is not None and valid_at < state.valid_from:
         return "not_yet_valid"
-    if state.validity.end is not None and state.validity.end <= valid_at:
+    if state.valid_until is not None and state.valid_until <= valid_at:
         return "expired"
     return "valid"
 
@@ -168,10 +170,6 @@ def _subject_content(subject: Subject) -> dict[str, Any]:
     return content if subject.salt is None else content | {"salt": subject.salt}
 
 
-def _subject(content: Mapping[str, Any]) -> Subject:
-    return Subject(kind=content["kind"], name=content["name"], uscc=content["uscc"], salt=content.get("salt"))
-
-
 def _event_content(event: Event) -> dict[str, Any]:
     return {
         "event": event.event,
@@ -185,32 +183,30 @@ def _event_content(event: Event) -> dict[str, Any]:
     }
 
 
-def _event(content: Mapping[str, Any]) -> Event:
-    return Event(
-        event=content["event"],
-        effective_at=datetime.fromisoformat(content["effective_at"]),
-        recorded_at=datetime.fromisoformat(content["recorded_at"]),
-        kind=content["kind"],
-        reason_code=content["reason_code"],
-        legal_basis=tuple(LegalBasis(**basis) for basis in content["legal_basis"]),
-        successor=content["successor"],
-        changes=content["changes"],
-    )
+def _after(state: CredentialState, event: Event) -> CredentialState:
+    """The state after one more event."""
+    if event.event == "amended":
+        return _amended(state, event.changes or {})
+    if event.event in _FINAL:
+        graver = state.status not in _FINAL or _FINAL.index(event.event) < _FINAL.index(state.status)
+        return replace(state, status=event.event, event=event) if graver else state
+    if state.status in _FINAL:
+        return state
+    suspended = event.event == "suspended"
+    return replace(state, status="suspended" if suspended else "valid", event=event if suspended else None)
 
 
-def _amend(
-    changes: Mapping[str, Any], subject: Subject, validity: Period, attributes: Mapping[str, Any]
-) -> tuple[Subject, Period, Mapping[str, Any]]:
+def _amended(state: CredentialState, changes: Mapping[str, Any]) -> CredentialState:
     if "subject" in changes:
-        subject = _subject(changes["subject"])
+        state = replace(state, subject=convert(changes["subject"], Subject))
     if "valid_until" in changes:
         end = _stored_instant(changes["valid_until"])
         # Intake refuses an end before the start; should one be held, the credential has ended, and nothing crashes.
-        upside_down = end is not None and validity.start is not None and end <= validity.start
-        validity = Period(start=None if upside_down else validity.start, end=end)
+        upside_down = end is not None and state.valid_from is not None and end <= state.valid_from
+        state = replace(state, valid_from=None if upside_down else state.valid_from, valid_until=end)
     if "attributes" in changes:
-        attributes = {**attributes, **changes["attributes"]}
-    return subject, validity, attributes
+        state = replace(state, attributes={**state.attributes, **changes["attributes"]})
+    return state
 
 
 class _Reader:
@@ -377,10 +373,8 @@ def read_credential(content: Any, profile: CredentialProfile) -> Credential:
     """A credential from an outside document, judged against its profile. Raises `DocumentError`."""
     reader = _Reader(content, "")
     start, end = reader.optional_instant("valid_from"), reader.optional_instant("valid_until")
-    try:
-        validity = Period(start=start, end=end)
-    except ValueError:
-        raise DocumentError("valid_until", "must be after valid_from") from None
+    if start is not None and end is not None and end <= start:
+        raise DocumentError("valid_until", "must be after valid_from")
     events = [_read_event(event, profile, f"events[{number}]") for number, event in enumerate(reader.entries("events"))]
     credential = Credential(
         type=reader.choice("type", (profile.id,)),
@@ -388,7 +382,8 @@ def read_credential(content: Any, profile: CredentialProfile) -> Credential:
         issuer=reader.text("issuer"),
         subject=_read_subject(reader.take("subject"), "subject"),
         issued_at=reader.instant("issued_at"),
-        validity=validity,
+        valid_from=start,
+        valid_until=end,
         attributes=_read_attributes(reader.take("attributes") or {}, profile.attributes, "attributes", partial=False),
         recorded_at=reader.instant("recorded_at"),
         predecessor=reader.optional_text("predecessor"),

@@ -3,7 +3,7 @@
 Total and deterministic; blind to the order in which agreements were declared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -32,12 +32,14 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 _GRAVITY = ("status.revoked", "status.cancelled", "credential.superseded", "status.suspended", "validity.expired")
 # What a passed check may carry that the asker should still read.
-_NOTICES = (
-    "assumes.no_change",
-    "facts.not_needed",
-    "number.malformed",
-    "number.check_digit_wrong",
-    "number.province_mismatch",
+_NOTICES = frozenset(
+    {
+        "assumes.no_change",
+        "facts.not_needed",
+        "number.malformed",
+        "number.check_digit_wrong",
+        "number.province_mismatch",
+    }
 )
 
 
@@ -62,6 +64,8 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 def _unique(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     """Without a reason that says the same as one before it."""
+    if len(reasons) == 1:
+        return tuple(reasons)
     kept: list[Reason] = []
     for reason in reasons:
         if reason not in kept:
@@ -69,13 +73,12 @@ def _unique(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     return tuple(kept)
 
 
-def _reasons(checks: Mapping[str, Finding], ruling: Ruling, result: str) -> list[Reason]:
+def _reasons(checks: Sequence[Finding], ruling: Ruling, result: str) -> list[Reason]:
     """The reasons of every check with this result, in check order; the agreement check speaks for each one tried."""
     reasons: list[Reason] = []
-    for name in CHECKS:
-        finding = ruling.finding if name == "agreement" else checks[name]
+    for finding in checks:
         if finding.result == result:
-            reasons.extend(ruling.reasons if name == "agreement" else (reason_of(finding),))
+            reasons.extend(ruling.reasons if finding is ruling.finding else (reason_of(finding),))
     return reasons
 
 
@@ -85,11 +88,9 @@ def _without_echo(failed: list[Reason]) -> list[Reason]:
     return said if any(not reason.code.startswith("agreement.") for reason in said) else failed
 
 
-def _notices(checks: Mapping[str, Finding]) -> list[Reason]:
+def _notices(checks: Iterable[Finding]) -> list[Reason]:
     return [
-        reason_of(finding)
-        for finding in checks.values()
-        if finding.result in ("passed", "skipped") and finding.code in _NOTICES
+        reason_of(finding) for finding in checks if finding.code in _NOTICES and finding.result in ("passed", "skipped")
     ]
 
 
@@ -106,7 +107,7 @@ def _asked(query: RecognitionQuery, found: Findings) -> Params:
 def _absent(query: RecognitionQuery, found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
     """Nothing held, or too much: what the number and the registers' age say."""
     checks = found.checks
-    notices = _notices(checks)
+    notices = _notices(checks.values())
     unknown = Reason(
         code="credential.unknown",
         variant="of_issuer" if query.issuer is not None else "",
@@ -142,7 +143,7 @@ def _not_required(query: RecognitionQuery, found: Findings) -> Decision:
     checks = {name: Finding(check=name, result="skipped") for name in CHECKS} | {"scope": finding}
     if query.valid_at > query.known_at:
         checks["freshness"] = assumed(query, found.profile)
-    reasons = (reason_of(finding), *_notices(checks))
+    reasons = (reason_of(finding), *_notices(checks.values()))
     return _decision(query, found, "not_required", reasons, tuple(checks.values()))
 
 
@@ -185,9 +186,9 @@ def decide(query: RecognitionQuery, findings: Findings, agreements: Sequence[Agr
     if findings.held is None:
         outcome, absent = _absent(query, findings)
         return _decision(query, findings, outcome, absent, checks)
-    failed = _without_echo(_reasons(findings.checks, ruling, "failed"))
-    unclear = _reasons(findings.checks, ruling, "indeterminate")
-    notices = _notices(findings.checks)
+    failed = _without_echo(_reasons(checks, ruling, "failed"))
+    unclear = _reasons(checks, ruling, "indeterminate")
+    notices = _notices(checks)
     tried = ruling.tried
     if failed:
         return _decision(

@@ -6,6 +6,7 @@ Pattern, area codes and meaning of a number are data of its credential profile; 
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, S, V, Z
 _USCC_VALUE = {character: value for value, character in enumerate(_USCC_ALPHABET)}
@@ -97,6 +98,10 @@ NORMALISATIONS: dict[str, Callable[[str], str]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def comparable(text: str) -> str:
-    """A text for comparison by meaning: NFKC, case folded, one kind of dash, no space (`GB 5009` is `ＧＢ5009`)."""
+    """A text for comparison by meaning: NFKC, case folded, one kind of dash, no space (`GB 5009` is `ＧＢ5009`).
+
+    Kept, as registers and questions name the same few thousand methods, items and instruments again and again.
+    """
     return "".join(unicodedata.normalize("NFKC", text).casefold().translate(_DASHES).split())

@@ -1,6 +1,6 @@
 """Jurisdictions, their areas and the authorities that issue credentials there or answer for them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,6 +77,8 @@ class Jurisdiction:
     default_authority: str
     areas: Mapping[str, Area]
     authorities: Mapping[str, Authority]
+    offices: Mapping[str, tuple[Authority, ...]]
+    """Those that answer for a type, by type."""
     confidence: str
     sources: tuple[str, ...]
 
@@ -87,17 +89,18 @@ class Gazetteer:
     def __init__(self, jurisdictions: Iterable[Jurisdiction]) -> None:
         self._jurisdiction_of: dict[str, str] = {}
         self._names: dict[str, LocalText] = {}
-        self._inside: set[tuple[str, str]] = set()
-        self._nationwide = {entry.whole_area for entry in jurisdictions if not entry.areas}
+        around: dict[str, set[str]] = {}
+        nationwide = {entry.whole_area for entry in jurisdictions if not entry.areas}
         for jurisdiction in jurisdictions:
             whole = jurisdiction.whole_area
             self._jurisdiction_of[whole] = jurisdiction.id
             self._names[whole] = jurisdiction.name
+            around[whole] = {whole} | nationwide
             for area in jurisdiction.areas.values():
                 self._jurisdiction_of[area.code] = jurisdiction.id
                 self._names[area.code] = area.name
-                self._inside.add((whole, area.code))
-                self._inside.update((area.code, member) for member in area.members)
+                around[area.code] = {area.code, *_containing(area.code, jurisdiction.areas), whole} | nationwide
+        self._around = {code: frozenset(outers) for code, outers in around.items()}
 
     def jurisdiction_of(self, code: str) -> str | None:
         """The jurisdiction an area lies in, or None for a code nobody declared."""
@@ -109,15 +112,26 @@ class Gazetteer:
 
     def contains(self, outer: str, inner: str) -> bool:
         """Whether `inner` is known to lie inside `outer` (or is the same)."""
-        return outer == inner or (outer, inner) in self._inside or (outer in self._nationwide and self.known(inner))
+        return outer == inner or outer in self._around.get(inner, ())
 
     def known(self, code: str) -> bool:
         """Whether some jurisdiction declares this area."""
         return code in self._jurisdiction_of
 
-    def covers(self, outers: Iterable[str], inner: str) -> bool:
+    def covers(self, outers: Collection[str], inner: str) -> bool:
         """Whether one of the outer areas contains the inner one."""
-        return any(self.contains(outer, inner) for outer in outers)
+        around = self._around.get(inner)
+        return inner in outers if around is None else not around.isdisjoint(outers)
+
+
+def _containing(code: str, areas: Mapping[str, Area]) -> set[str]:
+    """The areas around one, those around them included. Areas that contain each other come to an end too."""
+    found: set[str] = set()
+    ahead = {code}
+    while ahead:
+        ahead = {area.code for area in areas.values() if not ahead.isdisjoint(area.members)} - found
+        found |= ahead
+    return found
 
 
 def competent(
@@ -139,7 +153,7 @@ def competent(
 
 def office_for(jurisdiction: Jurisdiction, type_id: str, place: str | None, gazetteer: Gazetteer) -> Authority:
     """The office to ask about a type: the one with the narrowest areas around the place, else the general one."""
-    offices = [entry for entry in jurisdiction.authorities.values() if type_id in entry.answers_for]
+    offices = jurisdiction.offices.get(type_id, ())
     if place is not None:
         near = [entry for entry in offices if gazetteer.covers(entry.areas_for(type_id), place)]
         # The narrowest office is the one whose areas lie inside every other one's.
@@ -214,6 +228,14 @@ def _read_areas(tables: Iterable[Table], gb2260: str) -> dict[str, Area]:
     return areas
 
 
+def _offices(authorities: Iterable[Authority]) -> dict[str, tuple[Authority, ...]]:
+    offices: dict[str, tuple[Authority, ...]] = {}
+    for authority in authorities:
+        for type_id in authority.answers_for:
+            offices[type_id] = (*offices.get(type_id, ()), authority)
+    return offices
+
+
 def read_jurisdiction(document: PolicyDocument) -> Jurisdiction:
     """One jurisdiction file. Raises `PolicyError`."""
     table = Table(document.source, document.content)
@@ -236,6 +258,7 @@ def read_jurisdiction(document: PolicyDocument) -> Jurisdiction:
         default_authority=table.choice("default_authority", authorities),
         areas=areas,
         authorities=authorities,
+        offices=_offices(authorities.values()),
         confidence=table.choice("confidence", CONFIDENCE),
         sources=table.texts("sources"),
     )

@@ -26,7 +26,8 @@ def parse_instant(text: str) -> datetime:
     if not _RFC3339.fullmatch(text):
         raise InstantError("time_without_offset" if _RFC3339_LOCAL.fullmatch(text) else "time_malformed")
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        instant = datetime.fromisoformat(text)
+        return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     except (ValueError, OverflowError):
         # Year 0, 30 February, second 60, or an offset that leads outside the years 1 to 9999.
         raise InstantError("time_out_of_range") from None
@@ -45,7 +46,7 @@ def to_micros(instant: datetime) -> int:
 
 def from_micros(micros: int) -> datetime:
     """The instant so many microseconds after 1970-01-01T00:00:00Z."""
-    return _EPOCH + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 class Period(Struct, frozen=True, kw_only=True):

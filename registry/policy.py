@@ -4,8 +4,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
-from registry.agreement import STRENGTHS, Agreement, read_agreement, refuse_overlaps
+from registry.agreement import Agreement, read_agreement, refuse_overlaps
 from registry.authorisation import LaboratoryAuthorisations, read_authorisations
 from registry.catalogue import Catalogue, read_catalogue
 from registry.document import PolicyDocument
@@ -35,15 +36,12 @@ class Policy:
     issuers: Mapping[str, tuple[Authority, ...]]
     laboratories: Mapping[str, LaboratoryAuthorisations]
     surroundings: Mapping[str, Surroundings]
+    recognizing: tuple[str, ...]
+    """The jurisdictions one can ask about: all but the national level."""
 
     def agreements_for(self, jurisdiction: str, purpose: str, type_id: str) -> tuple[Agreement, ...]:
         """The agreements that could speak to such a case, strongest first; whether they bind it is not judged."""
         return self.rules.get((jurisdiction, purpose, type_id), ())
-
-    @property
-    def recognizing(self) -> tuple[str, ...]:
-        """The jurisdictions one can ask about: all but the national level."""
-        return tuple(sorted(name for name in self.jurisdictions if name != NATIONAL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +173,7 @@ def _index(
 ) -> dict[tuple[str, str, str], tuple[Agreement, ...]]:
     """Agreements by (jurisdiction asked, purpose, type), strongest first, then by id so that order is no accident."""
     index: dict[tuple[str, str, str], list[Agreement]] = {}
-    for agreement in sorted(agreements, key=lambda entry: (STRENGTHS.index(entry.strength), entry.id)):
+    for agreement in sorted(agreements, key=attrgetter("rank")):
         for jurisdiction in jurisdictions:
             for purpose in agreement.purposes:
                 for type_id in agreement.types:
@@ -214,6 +212,7 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
             for type_id in profiles
         },
         laboratories=_laboratories(laboratories.values(), authorities, grouped["authorisation"]),
+        recognizing=tuple(sorted(name for name in jurisdictions if name != NATIONAL)),
         surroundings={
             profile.id: Surroundings(
                 gazetteer=gazetteer,

@@ -104,6 +104,9 @@ class _Members:
 
     def text(self, key: str, limit: int = _MAX_TEXT, *, required: bool = False) -> str | None:
         value = self.content.pop(key, None)
+        if type(value) is str and 0 < len(value) <= limit and value.isprintable() and not value.isspace():
+            # What can be printed holds nothing that is forbidden.
+            return value.strip()
         if value is None:
             if required:
                 self.fault(key, "query.member_missing", name=key)

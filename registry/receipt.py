@@ -10,7 +10,7 @@ from registry.canonical import canonical_json, digest, unguarded_canonical_json
 from registry.credential import standing
 from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
-from registry.finding import CHECKS, Finding, Params, Reason
+from registry.finding import CHECKS, Params, Reason
 
 RECEIPT_TYPE = "recognition-receipt+jwt"
 
@@ -61,21 +61,29 @@ def _credential(decision: Decision) -> dict[str, Any] | None:
         "digest": held.digest,
         "known_from": held.known_from,
         "status": standing(state, decision.query.valid_at),
-        "valid_from": state.validity.start,
-        "valid_until": state.validity.end,
+        "valid_from": state.valid_from,
+        "valid_until": state.valid_until,
     }
 
 
-def evidence(decision: Decision, finding: Finding) -> tuple[str, ...]:
-    """The digests of what a check rested on: the credential's version, the agreement, the policy file."""
-    if finding.result == "skipped":
-        return ()
-    if finding.check == "agreement":
-        return () if decision.agreement is None else (decision.agreement.digest,)
-    if finding.code == "catalogue.not_listed":
-        catalogue = decision.policy.surroundings[decision.profile.id].catalogue
-        return () if catalogue is None else (catalogue.digest,)
-    return () if decision.held is None else (decision.held.digest,)
+def evidence(decision: Decision) -> list[tuple[str, ...]]:
+    """For each check the digests of what it rested on: the credential's version, the agreement, the policy file."""
+    held = () if decision.held is None else (decision.held.digest,)
+    agreement = () if decision.agreement is None else (decision.agreement.digest,)
+    catalogue: tuple[str, ...] = ()
+    if decision.outcome == "not_required":
+        used = decision.policy.surroundings[decision.profile.id].catalogue
+        catalogue = () if used is None else (used.digest,)
+    return [
+        ()
+        if finding.result == "skipped"
+        else agreement
+        if finding.check == "agreement"
+        else catalogue
+        if finding.code == "catalogue.not_listed"
+        else held
+        for finding in decision.checks
+    ]
 
 
 def core(decision: Decision) -> dict[str, Any]:
@@ -85,8 +93,8 @@ def core(decision: Decision) -> dict[str, Any]:
         "decision": decision.outcome,
         "reasons": [_reason(reason) for reason in decision.reasons],
         "checks": [
-            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": evidence(decision, entry)}
-            for entry in decision.checks
+            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": rested}
+            for entry, rested in zip(decision.checks, evidence(decision), strict=True)
         ],
         "conditions": [
             {"id": entry.condition.id, "kind": entry.condition.kind, "state": entry.state}

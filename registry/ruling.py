@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec import Struct
 
-from registry.agreement import STRENGTHS, Agreement
+from registry.agreement import Agreement
 from registry.condition import Condition, ConditionCase, State
 from registry.dossier import HeldCredential
 from registry.finding import NO_PARAMS, Finding, Param, Params, Reason
@@ -125,17 +126,17 @@ def _try(agreement: Agreement, query: RecognitionQuery, found: Findings, case: C
     if never:
         return Tried(agreement=agreement, code="purpose.never_recognized", params=named)
     judged = tuple([JudgedCondition(condition=entry, state=entry.judge(case)) for entry in agreement.conditions])
-    for entry in sorted(judged, key=lambda entry: entry.condition.kind == "checks"):
-        if entry.state == "unmet":
-            params = {**named, "condition": entry.condition.text, "condition_id": entry.condition.id}
-            variant = "check_failed" if entry.condition.kind == "checks" else ""
-            return Tried(
-                agreement=agreement,
-                code="agreement.condition_unmet",
-                variant=variant,
-                params=params,
-                conditions=judged,
-            )
+    unmet = [entry.condition for entry in judged if entry.state == "unmet"]
+    if unmet:
+        # A failed check speaks for itself: another condition says more.
+        condition = next((entry for entry in unmet if entry.kind != "checks"), unmet[0])
+        return Tried(
+            agreement=agreement,
+            code="agreement.condition_unmet",
+            variant="check_failed" if condition.kind == "checks" else "",
+            params={**named, "condition": condition.text, "condition_id": condition.id},
+            conditions=judged,
+        )
     if _place_unclear(agreement, query, found):
         return _place_needed(agreement, query, found)
     return Tried(agreement=agreement, conditions=judged)
@@ -230,7 +231,7 @@ def _accepted(query: RecognitionQuery, found: Findings, entry: Tried, before: Se
         for other in before
         if other.code == "agreement.condition_unmet"
     ]
-    open_ = any(judged.state == "open" for judged in entry.conditions)
+    open_ = "open" in [judged.state for judged in entry.conditions]
     first = Reason(
         code=code,
         variant="open" if open_ else "",
@@ -256,7 +257,7 @@ def rule(query: RecognitionQuery, found: Findings, agreements: Sequence[Agreemen
         return ruling
     case = _condition_case(query, found)
     tried: list[Tried] = []
-    for agreement in sorted(agreements, key=lambda entry: (STRENGTHS.index(entry.strength), entry.id)):
+    for agreement in sorted(agreements, key=attrgetter("rank")):
         entry = _try(agreement, query, found, case)
         if entry.code is None:
             return _accepted(query, found, entry, tried)

@@ -173,14 +173,14 @@ def _kind(event: Event) -> str:
 
 
 def _validity(case: _Case) -> Finding:
-    period, valid_at = case.state.validity, case.query.valid_at
-    if period.start is not None and valid_at < period.start:
-        return case.finding("validity", "failed", "validity.not_yet", "", {"valid_from": period.start})
-    if period.end is not None and period.end <= valid_at:
-        return case.finding("validity", "failed", "validity.expired", "", {"valid_until": period.end})
-    if period.end is None:
+    start, end, valid_at = case.state.valid_from, case.state.valid_until, case.query.valid_at
+    if start is not None and valid_at < start:
+        return case.finding("validity", "failed", "validity.not_yet", "", {"valid_from": start})
+    if end is None:
         return _OPEN_ENDED
-    return _passed("validity", "validity.current", {"valid_until": period.end})
+    if end <= valid_at:
+        return case.finding("validity", "failed", "validity.expired", "", {"valid_until": end})
+    return _passed("validity", "validity.current", {"valid_until": end})
 
 
 def _labels(profile: CredentialProfile, names: list[str]) -> Params:
@@ -274,10 +274,11 @@ def _freshness(case: _Case, registers: tuple[RegisterState, ...]) -> Finding:
 
 def _fresh_until(registers: tuple[RegisterState, ...], profile: CredentialProfile) -> datetime | None:
     """Until when the registers' knowledge counts as fresh without a new report; None when one never reported."""
-    if not registers or any(register.as_of is None for register in registers):
+    reached = [register.as_of for register in registers if register.as_of is not None]
+    if not reached or len(reached) < len(registers):
         return None
     try:
-        return min(register.as_of + profile.max_age for register in registers if register.as_of is not None)
+        return min(reached) + profile.max_age
     except OverflowError:
         return None
 
@@ -395,7 +396,7 @@ def verify(dossier: Dossier) -> Findings:
     query, profile, policy = dossier.query, dossier.profile, dossier.policy
     purpose = profile.purposes[query.purpose]
     listing = _listing(query, profile, purpose, policy)
-    stale = tuple(state for state in dossier.registers if _stale(state, profile, query))
+    stale = tuple([state for state in dossier.registers if _stale(state, profile, query)])
     held = dossier.held[0] if len(dossier.held) == 1 else None
     issuer = policy.authorities.get(held.credential.issuer) if held is not None else None
     state = held.credential.state_at(query.valid_at) if held is not None else None

@@ -24,7 +24,7 @@ class _Fraction(ValueError):
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
-    if len(members) != len(pairs):
+    if len(members) < len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
@@ -37,13 +37,13 @@ def _no_fraction(text: str) -> NoReturn:
     raise _Fraction(text)
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_members, parse_float=_no_fraction, parse_constant=_no_fraction).decode
+_strictly = json.JSONDecoder(object_pairs_hook=_members, parse_float=_no_fraction, parse_constant=_no_fraction)
 
 
 def parse_json(content: bytes) -> Any:
     """The JSON value in the bytes. Raises `Problem`: malformed, a member twice, or a decimal as a number."""
     try:
-        return _decode(content.decode("utf-8"))
+        return _strictly.decode(content.decode("utf-8"))
     except _Duplicate as error:
         raise problem("request.duplicate_key", name=printable(str(error))) from None
     except _Fraction:

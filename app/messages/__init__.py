@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal
@@ -14,20 +14,32 @@ from registry.finding import Params
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
-_BEIJING = timezone(timedelta(hours=8))
+_BEIJING = timedelta(hours=8)
 _DAY = timedelta(days=1)
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 # Exclusive ends: people read the last day that still counts.
 _ENDS = ("valid_until", "ended")
 
 
-_Template = tuple[str, tuple[tuple[str, str], ...]]
+def _in_beijing(instant: datetime) -> datetime:
+    """The instant with the hands of a clock in Beijing."""
+    # The last hours of the year 9999 are already the year 10000 there.
+    try:
+        return instant + _BEIJING
+    except OverflowError:
+        return instant
+
+
+_Template = str | tuple[str, tuple[tuple[str, str], ...]]
 
 
 def _compile(text: str) -> _Template:
-    """A template cut at its parameters: the text before the first, then each parameter with the text after it."""
+    """A template cut at its parameters: the text before the first, then each parameter with the text after it.
+
+    A text without parameters stays as it is.
+    """
     pieces = _PARAMETER.split(text)
-    return pieces[0], tuple(zip(pieces[1::2], pieces[2::2], strict=True))
+    return text if len(pieces) == 1 else (pieces[0], tuple(zip(pieces[1::2], pieces[2::2], strict=True)))
 
 
 class Messages:
@@ -47,7 +59,8 @@ class Messages:
 
     def message(self, code: str, variant: str, params: Params) -> str:
         """The sentence for a code."""
-        return self._fill(self._messages[f"{code}#{variant}" if variant else code], params)
+        template = self._messages[f"{code}#{variant}" if variant else code]
+        return template if type(template) is str else self._fill(template, params)
 
     def remedy(self, code: str, variant: str, params: Params) -> str | None:
         """What can be done about it, or None where nothing has to be."""
@@ -77,34 +90,29 @@ class Messages:
 
     def instant(self, instant: datetime) -> str:
         """An instant as people in Beijing time read it; midnight is only a day."""
-        # datetime.max and .min have no Beijing time.
-        try:
-            local = instant.astimezone(_BEIJING)
-        except OverflowError:
-            local = instant
+        local = _in_beijing(instant)
         day = f"{local.year}年{local.month}月{local.day}日" if self._chinese else f"{local.day} {local:%B} {local.year}"
-        if (local.hour, local.minute, local.second) == (0, 0, 0):
+        if not (local.hour or local.minute or local.second):
             return day
-        time = f"{local.hour:02}:{local.minute:02}"
-        return f"{day}{time}（北京时间）" if self._chinese else f"{day} {time} (Beijing time)"
+        hands = f"{local.hour:02}:{local.minute:02}"
+        return f"{day}{hands}（北京时间）" if self._chinese else f"{day} {hands} (Beijing time)"
 
     def _fill(self, template: _Template, params: Params) -> str:
-        first, rest = template
-        if not rest:
-            return first
-        parts = [first]
+        if isinstance(template, str):
+            return template
+        filled, rest = template
         for name, literal in rest:
             value = params[name]
             if isinstance(value, LocalText):
                 value = value.zh if self._chinese else value.en
             elif isinstance(value, datetime):
-                value = self._day(name, value)
-            parts.append(f"{value}{literal}")
-        return "".join(parts)
+                value = self._last_day(value) if name in _ENDS else self.instant(value)
+            filled += f"{value}{literal}"
+        return filled
 
-    def _day(self, name: str, instant: datetime) -> str:
-        whole_day = name in _ENDS and instant.astimezone(_BEIJING).time() == datetime.min.time()
-        return self.instant(instant - _DAY if whole_day else instant)
+    def _last_day(self, end: datetime) -> str:
+        local = _in_beijing(end)
+        return self.instant(end if local.hour or local.minute or local.second or local.microsecond else end - _DAY)
 
 
 @cache

@@ -6,7 +6,7 @@ A look-up costs less than a hop to another thread, and a reader in WAL mode neve
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,54 +14,57 @@ from typing import Any
 
 import orjson
 
+from app import clock
 from app.ports import Filter, Found, Lookup, Page, StoreError
 from app.store.schema import failing_clearly, inspect
 from registry.canonical import digest as content_digest
-from registry.credential import Credential
+from registry.credential import read_version
 from registry.document import PolicyDocument
 from registry.dossier import HeldCredential
 from registry.period import from_micros, to_micros
 from registry.policy import KnownDocument, PolicyHistory
 
 _MAX_MATCHES = 20
+LOOK_SECONDS = 1.0
+"""So often it is made sure that the file at the path is still the one that was opened."""
 
-_LATEST = """(SELECT w.no FROM credential_version w WHERE w.credential_no = c.no AND w.known_from <= :known_at
+# Parameters go by position, as they bind faster: the first is always `known_at`.
+_LATEST = """(SELECT w.no FROM credential_version w WHERE w.credential_no = c.no AND w.known_from <= ?1
              ORDER BY w.known_from DESC LIMIT 1)"""
 _HELD = f"""
 SELECT c.credential_id, v.known_from, v.digest, v.content,
        (SELECT r.as_of FROM register_report r
-        WHERE r.type_no = c.type_no AND r.issuer_no = c.issuer_no AND r.known_from <= :known_at
+        WHERE r.type_no = c.type_no AND r.issuer_no = c.issuer_no AND r.known_from <= ?1
         ORDER BY r.known_from DESC LIMIT 1),
        (SELECT max(seq) FROM policy_document)
 FROM credential c
 JOIN credential_version v ON v.no = {_LATEST}
 """
 _GENERATION = "SELECT coalesce(max(seq), 0) FROM policy_document"
-_FIND = f"{_HELD} WHERE c.type_no = :type_no AND c.number = :number LIMIT {_MAX_MATCHES}"
+_FIND = f"{_HELD} WHERE c.type_no = ?2 AND c.number = ?3 LIMIT {_MAX_MATCHES}"
 _FIND_OF_ISSUER = f"""{_HELD}
-WHERE c.type_no = :type_no AND c.number = :number
-  AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = :issuer)"""
-_FIND_BY_ID = f"{_HELD} WHERE c.credential_id = :id"
+WHERE c.type_no = ?2 AND c.number = ?3 AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = ?4)"""
+_FIND_BY_ID = f"{_HELD} WHERE c.credential_id = ?2"
 _REGISTERS = """
 SELECT i.issuer_id, r.as_of FROM register_report r JOIN issuer i ON i.no = r.issuer_no
-WHERE r.type_no = :type_no AND r.known_from = (
+WHERE r.type_no = ?2 AND r.known_from = (
   SELECT max(s.known_from) FROM register_report s
-  WHERE s.type_no = r.type_no AND s.issuer_no = r.issuer_no AND s.known_from <= :known_at)
+  WHERE s.type_no = r.type_no AND s.issuer_no = r.issuer_no AND s.known_from <= ?1)
 """
 _PAGE = f"""
 SELECT c.no, c.credential_id, v.known_from, v.digest, v.content
 FROM credential c
 JOIN credential_version v ON v.no = {_LATEST}
-WHERE c.no > :after
+WHERE c.no > ?2
 """
 _RESTRICTIONS = {
     # The plus keeps the planner from an index by type: its rows would have to be sorted as a whole.
-    "type": " AND +c.type_no = (SELECT no FROM credential_type WHERE type_id = :type)",
-    "issuer": " AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = :issuer)",
+    "type": " AND +c.type_no = (SELECT no FROM credential_type WHERE type_id = {0})",
+    "issuer": " AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = {0})",
     # Once to find the few credentials by their index, once to hold the version that counts.
-    "subject": """ AND c.no IN (SELECT credential_no FROM credential_version WHERE subject_uscc = :subject)
-                 AND v.subject_uscc = :subject""",
-    "name": " AND instr(v.subject_name, :name) > 0",
+    "subject": """ AND c.no IN (SELECT credential_no FROM credential_version WHERE subject_uscc = {0})
+                 AND v.subject_uscc = {0}""",
+    "name": " AND instr(v.subject_name, {0}) > 0",
 }
 _POLICIES = "SELECT kind, document_id, version, digest, content, known_from FROM policy_document ORDER BY seq"
 
@@ -83,6 +86,7 @@ class SqliteReader:
             self._connection.execute("PRAGMA cache_size = -65536")
         self._type_numbers: dict[str, int] = {}
         self._file = self._identity()
+        self._look_again = 0.0
 
     def close(self) -> None:
         """Lets the file go."""
@@ -96,10 +100,17 @@ class SqliteReader:
             raise StoreError(f"store {self._path}: {error.strerror}") from error
         return found.st_dev, found.st_ino
 
-    def _rows(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
-        # A file that was removed or replaced would go on answering from the old one, for ever.
+    def _still_there(self) -> None:
+        """A file that was removed or replaced would go on answering from the old one, for ever."""
+        instant = clock.monotonic()
+        if instant < self._look_again:
+            return
         if self._identity() != self._file:
             raise StoreError(f"store {self._path} was replaced by another file; restart to use it")
+        self._look_again = instant + LOOK_SECONDS
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        self._still_there()
         try:
             return self._connection.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
@@ -108,7 +119,7 @@ class SqliteReader:
     def _type_no(self, type_id: str) -> int | None:
         number = self._type_numbers.get(type_id)
         if number is None:
-            for row in self._rows("SELECT type_id, no FROM credential_type", {}):
+            for row in self._rows("SELECT type_id, no FROM credential_type"):
                 self._type_numbers[row[0]] = row[1]
             number = self._type_numbers.get(type_id)
         return number
@@ -118,9 +129,8 @@ class SqliteReader:
         try:
             if content_digest(content) != digest:
                 raise ValueError("the content does not have the digest")
-            credential = Credential.from_content(orjson.loads(content))
-            since = from_micros(known_from)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            credential, since = read_version(content), from_micros(known_from)
+        except (TypeError, ValueError, OverflowError) as error:
             raise StoreError(f"store {self._path}: version {digest} of {credential_id} is damaged") from error
         return HeldCredential(id=credential_id, credential=credential, digest=digest, known_from=since)
 
@@ -130,10 +140,10 @@ class SqliteReader:
         except (TypeError, OverflowError) as error:
             raise StoreError(f"store {self._path}: a register's report is damaged") from error
 
-    def _lookup(self, statement: str, parameters: Mapping[str, Any]) -> Lookup:
+    def _lookup(self, statement: str, *parameters: Any) -> Lookup:
         rows = self._rows(statement, parameters)
         if not rows:
-            return Lookup(found=(), generation=self._rows(_GENERATION, {})[0][0])
+            return Lookup(found=(), generation=self._rows(_GENERATION)[0][0])
         found = tuple(
             [
                 Found(held=self._held(*row[:4]), register_as_of=None if row[4] is None else self._reached(row[4]))
@@ -148,41 +158,41 @@ class SqliteReader:
 
     async def find(self, type_id: str, number: str, issuer: str | None, known_at: datetime) -> Lookup:
         """All credentials with this normalised number, at most twenty."""
-        parameters = {"type_no": self._type_no(type_id), "number": number, "known_at": to_micros(known_at)}
+        known, type_no = to_micros(known_at), self._type_no(type_id)
         if issuer is None:
-            return self._lookup(_FIND, parameters)
-        return self._lookup(_FIND_OF_ISSUER, parameters | {"issuer": issuer})
+            return self._lookup(_FIND, known, type_no, number)
+        return self._lookup(_FIND_OF_ISSUER, known, type_no, number, issuer)
 
     async def find_by_id(self, credential_id: str, known_at: datetime) -> Lookup:
         """The credential with this id."""
-        return self._lookup(_FIND_BY_ID, {"id": credential_id, "known_at": to_micros(known_at)})
+        return self._lookup(_FIND_BY_ID, to_micros(known_at), credential_id)
 
     async def registers(self, type_id: str, known_at: datetime) -> Mapping[str, datetime]:
         """How far each issuer's register of a type reached."""
-        parameters = {"type_no": self._type_no(type_id), "known_at": to_micros(known_at)}
+        parameters = (to_micros(known_at), self._type_no(type_id))
         return {row[0]: self._reached(row[1]) for row in self._rows(_REGISTERS, parameters)}
 
     async def page(self, restrict: Filter, known_at: datetime, after: int, limit: int) -> Page:
         """Credentials in the order in which they came, after a position."""
-        parameters: dict[str, Any] = {"known_at": to_micros(known_at), "after": after, "limit": limit + 1}
+        parameters: list[Any] = [to_micros(known_at), after]
         statement = _PAGE
         for name, clause in _RESTRICTIONS.items():
             value = getattr(restrict, name)
             if value is not None:
-                statement += clause
-                parameters[name] = value
+                parameters.append(value)
+                statement += clause.format(f"?{len(parameters)}")
         if restrict.numbers is not None:
-            names = {f"number{place}": number for place, number in enumerate(restrict.numbers)}
             # All types, spelt out, so that the index over (type, number, issuer) serves.
-            statement += f" AND c.type_no IN (SELECT no FROM credential_type) AND c.number IN (:{', :'.join(names)})"
-            parameters |= names
-        rows = self._rows(f"{statement} ORDER BY c.no LIMIT :limit", parameters)
+            places = ", ".join(f"?{len(parameters) + place}" for place in range(1, len(restrict.numbers) + 1))
+            statement += f" AND c.type_no IN (SELECT no FROM credential_type) AND c.number IN ({places})"
+            parameters.extend(restrict.numbers)
+        rows = self._rows(f"{statement} ORDER BY c.no LIMIT {limit + 1}", parameters)
         held = tuple((row[0], self._held(*row[1:])) for row in rows[:limit])
         return Page(rows=held, more=len(rows) > limit)
 
     async def generation(self) -> int:
         """The generation of the policy history."""
-        return int(self._rows(_GENERATION, {})[0][0])
+        return int(self._rows(_GENERATION)[0][0])
 
     async def policies(self) -> PolicyHistory:
         """The whole policy history. Raises `PolicyError` when a document no longer reads."""
@@ -190,17 +200,17 @@ class SqliteReader:
 
     def secret(self) -> bytes:
         """The store's own secret, for the salts of natural persons' names."""
-        return bytes(self._rows("SELECT secret FROM store_info", {})[0][0])
+        return bytes(self._rows("SELECT secret FROM store_info")[0][0])
 
     def document_digests(self) -> dict[tuple[str, str, int], str]:
         """The digest of every policy document held, by kind, id and version."""
-        rows = self._rows("SELECT kind, document_id, version, digest FROM policy_document", {})
+        rows = self._rows("SELECT kind, document_id, version, digest FROM policy_document")
         return {(kind, identity, version): digest for kind, identity, version, digest in rows}
 
     def load_policies(self) -> PolicyHistory:
         """The same, for start-up, before there is an event loop."""
-        generation = int(self._rows(_GENERATION, {})[0][0])
-        known = [self._known(row) for row in self._rows(_POLICIES, {})]
+        generation = int(self._rows(_GENERATION)[0][0])
+        known = [self._known(row) for row in self._rows(_POLICIES)]
         return PolicyHistory(known, generation)
 
     def _known(self, row: tuple[str, str, int, str, bytes, int]) -> KnownDocument:

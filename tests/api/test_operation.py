@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.settings import Settings
+from app.store import reader
 from app.store.writer import SqliteWriter
 from registry.document import PolicyDocument, parse_document
 from tests.api.service import RECOGNIZED, Service, assert_problem, link, stable
@@ -25,6 +26,11 @@ ASKING_THE_STORE = [
     "/v1/credential-types",
 ]
 NOT_ASKING_THE_STORE = ["/healthz", "/.well-known/jwks.json", "/v1/about", "/openapi.json", "/docs"]
+
+
+@pytest.fixture(autouse=True)
+def _looks_at_the_file_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "LOOK_SECONDS", 0.0)
 
 
 def replaced(store: Path) -> None:

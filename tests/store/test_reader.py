@@ -12,7 +12,7 @@ import pytest
 
 from app import clock
 from app.ports import Filter, StoreError
-from app.store.reader import SqliteReader
+from app.store.reader import LOOK_SECONDS, SqliteReader
 from app.store.writer import SqliteWriter
 from registry.canonical import canonical_json, digest
 from registry.errors import PolicyError
@@ -248,3 +248,23 @@ def test_one_look_up_sees_one_snapshot(store: Path, writer: SqliteWriter, reader
     finally:
         writing.close()
     assert asyncio.run(reader.find(TYPE, NUMBER, None, clock.now())).found[0].register_as_of is None
+
+
+def test_a_file_put_in_place_of_the_store_is_noticed_within_a_second(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instant = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: instant[0])
+    reader = SqliteReader(store)
+    ask = LOOKUPS["number"]
+    before = asyncio.run(ask(reader))
+    other = store.with_name("other")
+    other.write_bytes(store.read_bytes())
+    other.replace(store)
+    instant[0] = LOOK_SECONDS - 0.001
+    assert asyncio.run(ask(reader)) == before
+    instant[0] = LOOK_SECONDS
+    for _ in range(2):
+        with pytest.raises(StoreError, match="was replaced by another file; restart"):
+            asyncio.run(ask(reader))
+    reader.close()

@@ -8,7 +8,6 @@ import pytest
 from registry.credential import EVENTS, REVOCATION_KINDS, Credential, Event, Subject, read_credential
 from registry.document import LegalBasis
 from registry.errors import DocumentError, RegistryError
-from registry.period import Period
 from registry.profile import read_profile
 from tests.unit.registry.specimens import ABSENT, Content, document, edited, event, licence, licence_profile
 
@@ -45,15 +44,18 @@ def test_a_credential_is_read_as_written() -> None:
         issuer="aa-office",
         subject=Subject(kind="organisation", name="测试公司", uscc="11430000006122244L"),
         issued_at=datetime(2024, 1, 1, tzinfo=UTC),
-        validity=Period(start=datetime(2024, 1, 1, tzinfo=UTC)),
+        valid_from=datetime(2024, 1, 1, tzinfo=UTC),
+        valid_until=None,
         attributes={**attributes, "since": "2020-01-01T00:00:00Z", "remark": "备注"},
         recorded_at=datetime(2024, 1, 2, tzinfo=UTC),
         predecessor="LC110007",
+        events=(),
     )
 
 
 def test_a_period_may_be_open_on_both_sides() -> None:
-    assert read(licence(valid_from=ABSENT, valid_until=ABSENT)).validity == Period()
+    made = read(licence(valid_from=ABSENT, valid_until=ABSENT))
+    assert (made.valid_from, made.valid_until) == (None, None)
 
 
 def test_an_optional_attribute_may_be_absent() -> None:

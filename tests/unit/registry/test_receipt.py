@@ -1,17 +1,20 @@
 """What is signed: the decision core, the claims of a receipt, and what is wrong with claims by themselves."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from registry.canonical import canonical_json, digest, unguarded_canonical_json
 from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
 from registry.dossier import RegisterState
-from registry.finding import CHECKS, Finding
+from registry.finding import CHECKS
 from registry.receipt import RECEIPT_TYPE, Origin, claims, claims_problem, core, details, digests, evidence
+from registry.scope import Surroundings
 from tests.unit.registry.specimens import (
     DAY,
     IN_FORCE,
@@ -117,8 +120,8 @@ def test_the_core_of_a_yes() -> None:
             }
         ],
         "checks": [
-            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": evidence(decision, entry)}
-            for entry in decision.checks
+            {"name": entry.check, "result": entry.result, "code": entry.code, "evidence": rested}
+            for entry, rested in zip(decision.checks, evidence(decision), strict=True)
         ],
         "conditions": [
             {"id": "in_force", "kind": "checks", "state": "met"},
@@ -180,11 +183,15 @@ def test_the_core_has_no_words_of_any_language() -> None:
     assert details(params) == {"a": "x", "b": 2, "c": NOW}
 
 
+def by_check(decision: Decision) -> dict[str, tuple[str, ...]]:
+    return {entry.check: rested for entry, rested in zip(decision.checks, evidence(decision), strict=True)}
+
+
 def test_evidence_is_what_a_check_rested_on() -> None:
     decision = positive()
     assert decision.held is not None
     assert decision.agreement is not None
-    found = {entry.check: evidence(decision, entry) for entry in decision.checks}
+    found = by_check(decision)
     assert found["agreement"] == (decision.agreement.digest,)
     assert found["signature"] == found["path"] == ()
     for name in ("format", "issuer", "status", "validity", "scope", "subject", "freshness"):
@@ -193,19 +200,18 @@ def test_evidence_is_what_a_check_rested_on() -> None:
 
 def test_evidence_of_a_negative_and_of_nothing() -> None:
     without = negative()
-    (agreement_finding,) = (entry for entry in without.checks if entry.check == "agreement")
-    assert evidence(without, agreement_finding) == ()
-    nothing = not_found()
-    assert {evidence(nothing, entry) for entry in nothing.checks} == {()}
-    free = not_required()
-    found = {entry.check: evidence(free, entry) for entry in free.checks}
+    assert by_check(without)["agreement"] == ()
+    assert set(evidence(not_found())) == {()}
+    found = by_check(not_required())
     assert found["scope"] == (WORLD.catalogues["instruments"].digest,)
     assert {found[name] for name in CHECKS if name != "scope"} == {()}
 
 
 def test_evidence_of_a_catalogue_needs_one() -> None:
-    finding = Finding(check="scope", result="passed", code="catalogue.not_listed")
-    assert evidence(positive(), finding) == ()
+    free = not_required()
+    without = {name: Surroundings(gazetteer=WORLD.gazetteer, catalogue=None) for name in WORLD.profiles}
+    free = replace(free, policy=dataclasses.replace(WORLD, surroundings=without))
+    assert by_check(free)["scope"] == ()
 
 
 def test_digests_name_every_version_that_the_answer_rests_on() -> None:
