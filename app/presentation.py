@@ -15,7 +15,7 @@ from registry.document import LocalText
 from registry.dossier import HeldCredential
 from registry.errors import Fault
 from registry.field import Field
-from registry.finding import Finding, Reason
+from registry.finding import Reason
 from registry.jurisdiction import Authority, Jurisdiction
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
@@ -50,15 +50,18 @@ def _reason(reason: Reason, messages: Messages) -> dict[str, Any]:
     }
 
 
-def _check(finding: Finding, rested: tuple[str, ...], messages: Messages) -> dict[str, Any]:
-    code = finding.code or f"skipped.{finding.check}"
-    return {
-        "name": finding.check,
-        "result": finding.result,
-        "code": finding.code,
-        "message": messages.message(code, finding.variant, finding.params),
-        "evidence": rested,
-    }
+def _checks(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
+    sentence = messages.message
+    return [
+        {
+            "name": finding.check,
+            "result": finding.result,
+            "code": finding.code,
+            "message": sentence(finding.code or f"skipped.{finding.check}", finding.variant, finding.params),
+            "evidence": rested,
+        }
+        for finding, rested in zip(decision.checks, evidence(decision), strict=True)
+    ]
 
 
 def _condition(condition: Condition, state: str, messages: Messages) -> dict[str, Any]:
@@ -146,10 +149,7 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
         "decision": decision.outcome,
         "label": messages.label(decision.outcome, genuineness=decision.purpose.genuineness),
         "reasons": [_reason(reason, messages) for reason in decision.reasons],
-        "checks": [
-            _check(finding, rested, messages)
-            for finding, rested in zip(decision.checks, evidence(decision), strict=True)
-        ],
+        "checks": _checks(decision, messages),
         "conditions": [_condition(entry.condition, entry.state, messages) for entry in decision.conditions],
         "agreement": None
         if agreement is None

@@ -27,7 +27,7 @@ class Verified:
 def sign_compact(payload: bytes, signer: Signer, typ: str) -> str:
     """Signs a token. Raises MalformedError "jws.malformed" when it would be longer than any verifier takes."""
     signing_input = f"{_protected(signer.alg, signer.kid, typ)}.{base64url.encode(payload)}"
-    token = f"{signing_input}.{base64url.encode(signer.sign(signing_input.encode('ascii')))}"
+    token = f"{signing_input}.{base64url.encode(signer.sign(signing_input.encode()))}"
     _check_length(token)
     return token
 

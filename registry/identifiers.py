@@ -36,8 +36,8 @@ def organisation_code_check(first8: str) -> str:
 def mod_11_10(digits: str) -> str:
     """The ISO/IEC 7064 MOD 11,10 check digit over decimal digits."""
     product = 10
-    for digit in digits:
-        product = ((product + int(digit)) % 10 or 10) * 2 % 11
+    for digit in digits.encode():
+        product = ((product + digit - 48) % 10 or 10) * 2 % 11
     return str((11 - product) % 10)
 
 

@@ -78,7 +78,7 @@ class Jurisdiction:
     areas: Mapping[str, Area]
     authorities: Mapping[str, Authority]
     offices: Mapping[str, tuple[Authority, ...]]
-    """Those that answer for a type, by type."""
+    """Those that answer for a type, by type; each in the order of their ids."""
     confidence: str
     sources: tuple[str, ...]
 
@@ -112,7 +112,11 @@ class Gazetteer:
 
     def contains(self, outer: str, inner: str) -> bool:
         """Whether `inner` is known to lie inside `outer` (or is the same)."""
-        return outer == inner or outer in self._around.get(inner, ())
+        return outer in self.around(inner)
+
+    def around(self, code: str) -> frozenset[str]:
+        """The areas that contain an area, itself among them."""
+        return self._around.get(code) or frozenset((code,))
 
     def known(self, code: str) -> bool:
         """Whether some jurisdiction declares this area."""
@@ -120,8 +124,7 @@ class Gazetteer:
 
     def covers(self, outers: Collection[str], inner: str) -> bool:
         """Whether one of the outer areas contains the inner one."""
-        around = self._around.get(inner)
-        return inner in outers if around is None else not around.isdisjoint(outers)
+        return not self.around(inner).isdisjoint(outers)
 
 
 def _containing(code: str, areas: Mapping[str, Area]) -> set[str]:
@@ -152,20 +155,20 @@ def competent(
 
 
 def office_for(jurisdiction: Jurisdiction, type_id: str, place: str | None, gazetteer: Gazetteer) -> Authority:
-    """The office to ask about a type: the one with the narrowest areas around the place, else the general one."""
+    """The office to ask about a type: the one with the narrowest area around the place, else the general one."""
     offices = jurisdiction.offices.get(type_id, ())
     if place is not None:
-        near = [entry for entry in offices if gazetteer.covers(entry.areas_for(type_id), place)]
-        # The narrowest office is the one whose areas lie inside every other one's.
-        for office in sorted(near, key=lambda entry: entry.id):
-            areas = office.areas_for(type_id)
-            if all(any(gazetteer.covers(other.areas_for(type_id), area) for area in areas) for other in near):
+        around = gazetteer.around(place)
+        near = [(office, areas) for office in offices if (areas := around & office.areas_for(type_id))]
+        for office, areas in near:
+            # Narrowest is an area that lies inside some area of every other office.
+            if any(all(gazetteer.covers(others, area) for _, others in near) for area in areas):
                 return office
-    wide = [entry for entry in offices if jurisdiction.whole_area in entry.areas_for(type_id)]
     default = jurisdiction.authorities[jurisdiction.default_authority]
     if default in offices or not offices:
         return default
-    return sorted(wide or offices, key=lambda entry: entry.id)[0]
+    wide = [office for office in offices if jurisdiction.whole_area in office.areas_for(type_id)]
+    return (wide or offices)[0]
 
 
 def _read_competence(table: Table, areas: Mapping[str, Area], whole: str) -> Competence:
@@ -230,7 +233,7 @@ def _read_areas(tables: Iterable[Table], gb2260: str) -> dict[str, Area]:
 
 def _offices(authorities: Iterable[Authority]) -> dict[str, tuple[Authority, ...]]:
     offices: dict[str, tuple[Authority, ...]] = {}
-    for authority in authorities:
+    for authority in sorted(authorities, key=lambda entry: entry.id):
         for type_id in authority.answers_for:
             offices[type_id] = (*offices.get(type_id, ()), authority)
     return offices

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -44,8 +45,9 @@ def to_micros(instant: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
+@lru_cache(maxsize=4096)
 def from_micros(micros: int) -> datetime:
-    """The instant so many microseconds after 1970-01-01T00:00:00Z."""
+    """The instant so many microseconds after 1970-01-01T00:00:00Z. Kept: whole batches were recorded at one."""
     return _EPOCH + timedelta(0, 0, micros)
 
 

@@ -1,7 +1,6 @@
 """The question: read strictly from outside values, then bound to the profile of the credential it is about."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +26,7 @@ _MEMBERS = (
     "expected_subject",
     "facts",
 )
+_REFERENCE = ("id", "type", "number", "issuer")
 
 
 class ExpectedSubject(Struct, frozen=True, kw_only=True):
@@ -89,13 +89,13 @@ class RecognitionQuery(Struct, frozen=True, kw_only=True):
         }
 
 
-@dataclass(slots=True)
 class _Members:
-    """The members of one object, taken one by one; collects what is wrong instead of stopping at the first."""
+    """The members of one object; collects what is wrong with them instead of stopping at the first."""
 
-    content: dict[str, Any]
-    pointer: str = ""
-    faults: list[Fault] = field(default_factory=list)
+    __slots__ = ("content", "faults", "pointer")
+
+    def __init__(self, content: Mapping[str, Any], pointer: str, faults: list[Fault]) -> None:
+        self.content, self.pointer, self.faults = content, pointer, faults
 
     def fault(self, key: str | None, code: str, **params: str) -> None:
         """Notes what is wrong with a member, or with the object itself."""
@@ -103,10 +103,7 @@ class _Members:
         self.faults.append(Fault(pointer=pointer, code=code, params=params))
 
     def text(self, key: str, limit: int = _MAX_TEXT, *, required: bool = False) -> str | None:
-        value = self.content.pop(key, None)
-        if type(value) is str and 0 < len(value) <= limit and value.isprintable() and not value.isspace():
-            # What can be printed holds nothing that is forbidden.
-            return value.strip()
+        value = self.content.get(key)
         if value is None:
             if required:
                 self.fault(key, "query.member_missing", name=key)
@@ -115,12 +112,13 @@ class _Members:
             self.fault(key, "query.wrong_kind", name=key, wanted="text")
         elif len(value) > limit:
             self.fault(key, "query.too_long", name=key, limit=str(limit))
-        elif forbidden_text(value):
+        elif not value.isprintable() and forbidden_text(value):
             self.fault(key, "query.text_not_allowed", name=key)
-        elif not value.strip():
-            self.fault(key, "query.empty", name=key)
         else:
-            return value.strip()
+            text = value.strip()
+            if text:
+                return text
+            self.fault(key, "query.empty", name=key)
         return None
 
     def instant(self, key: str) -> datetime | None:
@@ -134,17 +132,18 @@ class _Members:
             return None
 
     def object(self, key: str) -> "_Members | None":
-        value = self.content.pop(key, None)
+        value = self.content.get(key)
         if value is None:
             return None
         if not isinstance(value, dict):
             self.fault(key, "query.wrong_kind", name=key, wanted="object")
             return None
-        return _Members(dict(value), f"{self.pointer}/{key}", self.faults)
+        return _Members(value, f"{self.pointer}/{key}", self.faults)
 
-    def done(self, known: tuple[str, ...]) -> None:
+    def only(self, known: Collection[str]) -> None:
         for key in self.content:
-            self.fault(key, "query.unknown_member", name=printable(key), allowed=", ".join(known))
+            if key not in known:
+                self.fault(key, "query.unknown_member", name=printable(key), allowed=", ".join(known))
 
 
 def pointer_token(key: str) -> str:
@@ -167,27 +166,27 @@ def _read_expected(members: _Members | None) -> ExpectedSubject | None:
             members.fault("uscc", "query.uscc_malformed")
     if uscc is None and name is None and not members.faults:
         members.fault(None, "query.member_missing", name="uscc")
-    members.done(("uscc", "name"))
+    members.only(("uscc", "name"))
     return ExpectedSubject(uscc=uscc, name=name)
 
 
-def _read_reference(members: _Members | None) -> dict[str, str | None]:
-    reference: dict[str, str | None] = {"id": None, "type": None, "number": None, "issuer": None}
+def _read_reference(members: _Members | None) -> tuple[str | None, str | None, str | None, str | None]:
+    """Id, type, number and issuer of the credential asked about."""
     if members is None:
-        return reference
+        return None, None, None, None
     if "certificate" in members.content:
-        members.content.pop("certificate")
         members.fault("certificate", "query.certificate_not_supported")
-    for key, limit in (("id", MAX_NUMBER), ("type", MAX_NUMBER), ("number", MAX_NUMBER), ("issuer", MAX_NUMBER)):
-        reference[key] = members.text(key, limit)
-    if reference["id"] is not None and (reference["number"] is not None or reference["issuer"] is not None):
+        members.content = {key: value for key, value in members.content.items() if key != "certificate"}
+    identity, type_id = members.text("id", MAX_NUMBER), members.text("type", MAX_NUMBER)
+    number, issuer = members.text("number", MAX_NUMBER), members.text("issuer", MAX_NUMBER)
+    if identity is not None and (number is not None or issuer is not None):
         members.fault("id", "query.credential_named_twice")
-    if reference["number"] is not None and reference["type"] is None:
+    if number is not None and type_id is None:
         members.fault("type", "query.member_missing", name="type")
-    if reference["issuer"] is not None and reference["number"] is None and reference["id"] is None:
+    if issuer is not None and number is None and identity is None:
         members.fault("number", "query.member_missing", name="number")
-    members.done(("id", "type", "number", "issuer"))
-    return reference
+    members.only(_REFERENCE)
+    return identity, type_id, number, issuer
 
 
 def read_question(content: Any, now: datetime, *, written: bool = False) -> Question:
@@ -197,15 +196,15 @@ def read_question(content: Any, now: datetime, *, written: bool = False) -> Ques
     """
     if not isinstance(content, dict):
         raise QueryRefused(Fault(pointer="", code="query.wrong_kind", params={"name": "query", "wanted": "object"}))
-    members = _Members(dict(content))
-    reference = _read_reference(members.object("credential"))
+    members = _Members(content, "", [])
+    identity, type_id, number, issuer = _read_reference(members.object("credential"))
     jurisdiction = members.text("jurisdiction", required=True)
     purpose = members.text("purpose", required=True)
     valid_at, known_at = members.instant("valid_at"), members.instant("known_at")
     relying_party = members.text("relying_party")
     expected = _read_expected(members.object("expected_subject"))
     facts = members.object("facts")
-    members.done(_MEMBERS)
+    members.only(_MEMBERS)
     if facts is not None and len(facts.content) > MAX_FACTS:
         members.fault("facts", "query.too_long", name="facts", limit=str(MAX_FACTS))
     if known_at is not None and known_at > now:
@@ -213,7 +212,10 @@ def read_question(content: Any, now: datetime, *, written: bool = False) -> Ques
     if members.faults:
         raise QueryRefused(*members.faults)
     return Question(
-        **reference,
+        id=identity,
+        type=type_id,
+        number=number,
+        issuer=issuer,
         jurisdiction=jurisdiction or "",
         purpose=purpose or "",
         valid_at=valid_at or now,

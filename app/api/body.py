@@ -54,10 +54,14 @@ def parse_json(content: bytes) -> Any:
         raise problem("request.malformed_json", line="1", column="1") from None
 
 
+def _is_json(media_type: bytes | None) -> bool:
+    return media_type is not None and media_type.split(b";")[0].strip().lower() == b"application/json"
+
+
 async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> bytes:
     """The whole body of a JSON request. Raises `Problem` when it is too large or says that it is something else."""
     media_type = header(scope, b"content-type")
-    if media_type is None or media_type.split(b";")[0].strip().lower() != b"application/json":
+    if media_type != b"application/json" and not _is_json(media_type):
         raise problem("request.media_type")
     message = await receive()
     body: bytes = message.get("body", b"")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from keys import base64url
 from keys.errors import AlgorithmError, MalformedError, SignatureError
@@ -50,8 +50,7 @@ class Es256:
 
     def sign(self, private: object, message: bytes) -> bytes:
         """Signs: 64 bytes."""
-        r, s = decode_dss_signature(_private(private).sign(message, _ECDSA))
-        return r.to_bytes(_SIZE, "big") + s.to_bytes(_SIZE, "big")
+        return _raw(_private(private).sign(message, _ECDSA))
 
     def verify(self, public: object, signature: bytes, message: bytes) -> None:
         """Raises SignatureError "signature.wrong" unless the key signed the message."""
@@ -65,6 +64,12 @@ class Es256:
             key.verify(encode_dss_signature(r, s), message, _ECDSA)
         except InvalidSignature as error:
             raise SignatureError("signature.wrong", "the signature is not by this key over these bytes") from error
+
+
+def _raw(der: bytes) -> bytes:
+    """The 64 bytes r‖s of a signature that we made: SEQUENCE { INTEGER r, INTEGER s } with one-byte lengths."""
+    end = 4 + der[3]
+    return der[4:end][-_SIZE:].rjust(_SIZE, b"\0") + der[end + 2 :][-_SIZE:].rjust(_SIZE, b"\0")
 
 
 def _coordinate(jwk: Mapping[str, object], name: str) -> bytes:

@@ -292,7 +292,6 @@ def test_where_no_office_is_narrowest_the_general_one_is_asked() -> None:
     assert office_for(made, "device", "110101", Gazetteer((made,))).id == "default"
 
 
-@pytest.mark.xfail(reason="an area elsewhere that two offices share makes the wider one pass for the narrowest")
 def test_areas_elsewhere_do_not_make_an_office_narrow() -> None:
     made, gazetteer = jurisdiction_of(
         authority("default", {}, ["device"]),
