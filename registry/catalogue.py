@@ -125,6 +125,8 @@ def _read_entry(table: Table) -> CatalogueEntry:
         maximum=read_decimal(table, "max"),
         note=table.local_text("note") if table.has("note") else None,
     )
+    if entry.minimum is not None and entry.maximum is not None and entry.maximum < entry.minimum:
+        raise table.refuse("min", "must not be above max")
     table.done()
     return entry
 

@@ -1,6 +1,6 @@
 """Conditions of an agreement: a closed union of kinds. What cannot be said here needs a new kind, not code in data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from registry.catalogue import Catalogue
 from registry.document import LocalText, Table
 from registry.finding import CHECKS, Result
 from registry.identifiers import comparable
-from registry.scope import Facts, same_instrument, span_of
+from registry.scope import Facts, as_texts, same_instrument, shown, span_of
 
 State = Literal["met", "open", "unmet"]
 
@@ -73,11 +73,17 @@ def _checks(condition: Condition, case: ConditionCase) -> State:
     return "met"
 
 
+def _alike(items: Iterable[Any]) -> set[str]:
+    return {comparable(shown(item)) for item in items}
+
+
 def _compare(given: Any, wanted: Any) -> State:
     if given is None:
         return "open"
     if isinstance(given, str) and isinstance(wanted, str):
         return "met" if comparable(given) == comparable(wanted) else "unmet"
+    if isinstance(given, list | tuple) and isinstance(wanted, list | tuple):
+        return "met" if _alike(given) == _alike(wanted) else "unmet"
     return "met" if given == wanted else "unmet"
 
 
@@ -98,9 +104,7 @@ def _facts_within(condition: Condition, case: ConditionCase) -> State:
     asked, held = case.facts.get(condition.fact or ""), case.attributes.get(condition.attribute or "")
     if asked is None or held is None:
         return "open"
-    items = asked if isinstance(asked, tuple) else (str(asked),)
-    known = {comparable(item) for item in held}
-    return "met" if all(comparable(item) in known for item in items) else "unmet"
+    return "met" if _alike(as_texts(asked)) <= _alike(as_texts(held)) else "unmet"
 
 
 def _laboratory_authorised(condition: Condition, case: ConditionCase) -> State:

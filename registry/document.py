@@ -73,6 +73,7 @@ class Table:
 
     def has(self, key: str) -> bool:
         """Whether the key is given and not yet read."""
+        self._known.add(key)
         return key in self._left
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -94,11 +95,11 @@ class Table:
             raise self.refuse(key, f"{value!r} is not allowed; allowed: {', '.join(names)}")
         return value
 
-    def integer(self, key: str, at_least: int = 1) -> int:
-        """A whole number with a lower bound."""
+    def integer(self, key: str, at_least: int = 1, at_most: int = 1_000_000) -> int:
+        """A whole number between two bounds."""
         value = self._take(key)
-        if type(value) is not int or value < at_least:
-            raise self.refuse(key, f"must be a whole number of at least {at_least}")
+        if type(value) is not int or not at_least <= value <= at_most:
+            raise self.refuse(key, f"must be a whole number of at least {at_least} and at most {at_most}")
         return value
 
     def flag(self, key: str, default: bool = False) -> bool:
@@ -217,7 +218,10 @@ def _plain(value: Any, source: str, where: str) -> Any:
     if isinstance(value, list):
         return [_plain(item, source, f"{where}[{number}]") for number, item in enumerate(value)]
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return format_instant(value.astimezone(UTC))
+        try:
+            return format_instant(value.astimezone(UTC))
+        except OverflowError:
+            raise PolicyError(source, where, f"{value} lies outside the years 1 to 9999 in UTC") from None
     if isinstance(value, str | int):
         return value
     raise PolicyError(source, where, f"{value!r} is not allowed; decimals as texts, date-times with an offset")
@@ -229,10 +233,11 @@ def parse_document(kind: str, source: str, content: bytes) -> PolicyDocument:
     Raises `PolicyError` naming `source`. The digest is blind to comments and layout.
     """
     try:
-        parsed = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        plain = _plain(tomllib.loads(content.decode("utf-8")), source, "")
+    except ValueError as error:  # TOML, UTF-8, or an integer of thousands of digits
         raise PolicyError(source, "", f"is not TOML in UTF-8: {error}") from None
-    plain = _plain(parsed, source, "")
+    except RecursionError:
+        raise PolicyError(source, "", "is nested too deeply") from None
     table = Table(source, plain)
     identity, version = table.text("id"), table.integer("version")
     try:

@@ -1,6 +1,6 @@
 """Jurisdictions, their areas and the authorities that issue credentials there or answer for them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -210,7 +210,7 @@ def _read_authority(table: Table, jurisdiction: str, areas: Mapping[str, Area], 
     return authority
 
 
-def _read_areas(tables: Iterable[Table], gb2260: str) -> dict[str, Area]:
+def _read_areas(tables: Sequence[Table], gb2260: str) -> dict[str, Area]:
     areas: dict[str, Area] = {}
     for table in tables:
         area = Area(
@@ -224,10 +224,10 @@ def _read_areas(tables: Iterable[Table], gb2260: str) -> dict[str, Area]:
             raise table.refuse("code", f"{area.code} is declared twice")
         table.done()
         areas[area.code] = area
-    for area in areas.values():
+    for table, area in zip(tables, areas.values(), strict=True):
         for member in sorted(area.members):
             if member not in areas:
-                raise next(iter(tables)).refuse("members", f"{member} of {area.code} is not declared under [[areas]]")
+                raise table.refuse("members", f"{member} of {area.code} is not declared under [[areas]]")
     return areas
 
 

@@ -125,7 +125,7 @@ def _read_number(table: Table) -> NumberRule:
     text = table.optional_text("pattern")
     try:
         pattern = re.compile(text, re.ASCII) if text else None
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise table.refuse("pattern", f"is not a regular expression: {error}") from None
     rule = NumberRule(
         normalisation=table.choice("normalisation", NORMALISATIONS),
@@ -146,9 +146,10 @@ def _read_number(table: Table) -> NumberRule:
 def _read_purpose(name: str, table: Table, facts: Mapping[str, Field], attributes: Mapping[str, Field]) -> Purpose:
     required = table.texts("required", default=(), allow_empty=True)
     optional = table.texts("optional", default=(), allow_empty=True)
-    for fact in (*required, *optional):
-        if fact not in facts:
-            raise table.refuse("required", f"{fact!r} is not declared under [facts]")
+    for key, names in (("required", required), ("optional", optional)):
+        for fact in names:
+            if fact not in facts:
+                raise table.refuse(key, f"{fact!r} is not declared under [facts]")
     purpose = Purpose(
         id=name,
         label=table.local_text("label"),

@@ -102,6 +102,10 @@ class _Members:
         pointer = self.pointer if key is None else f"{self.pointer}/{pointer_token(key)}"
         self.faults.append(Fault(pointer=pointer, code=code, params=params))
 
+    def gives(self, key: str) -> bool:
+        """Whether the member is there at all, well or badly."""
+        return self.content.get(key) is not None
+
     def text(self, key: str, limit: int = _MAX_TEXT, *, required: bool = False) -> str | None:
         value = self.content.get(key)
         if value is None:
@@ -164,7 +168,7 @@ def _read_expected(members: _Members | None) -> ExpectedSubject | None:
         uscc = compact(uscc)
         if not uscc_well_formed(uscc):
             members.fault("uscc", "query.uscc_malformed")
-    if uscc is None and name is None and not members.faults:
+    if not members.gives("uscc") and not members.gives("name"):
         members.fault(None, "query.member_missing", name="uscc")
     members.only(("uscc", "name"))
     return ExpectedSubject(uscc=uscc, name=name)
@@ -181,9 +185,9 @@ def _read_reference(members: _Members | None) -> tuple[str | None, str | None, s
     number, issuer = members.text("number", MAX_NUMBER), members.text("issuer", MAX_NUMBER)
     if identity is not None and (number is not None or issuer is not None):
         members.fault("id", "query.credential_named_twice")
-    if number is not None and type_id is None:
+    if number is not None and not members.gives("type"):
         members.fault("type", "query.member_missing", name="type")
-    if issuer is not None and number is None and identity is None:
+    if issuer is not None and not members.gives("number") and not members.gives("id"):
         members.fault("number", "query.member_missing", name="number")
     members.only(_REFERENCE)
     return identity, type_id, number, issuer

@@ -74,8 +74,9 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _as_texts(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def as_texts(value: Any) -> tuple[str, ...]:
+    """The items of a list; anything else is one item."""
+    return tuple(shown(item) for item in value) if isinstance(value, list | tuple) else (shown(value),)
 
 
 def _likeness(given: str, held: str) -> float:
@@ -158,9 +159,9 @@ class SubsetRule(_FactAgainstAttribute):
         """Names the first item that is not covered."""
         if self.fact not in facts:
             return SILENT
-        held = _as_texts(attributes.get(self.attribute) or ())
+        held = as_texts(attributes.get(self.attribute) or ())
         known = {comparable(text) for text in held}
-        for item in _as_texts(facts[self.fact]):
+        for item in as_texts(facts[self.fact]):
             if comparable(item) not in known:
                 return ScopeVerdict(
                     state="not_covered", fact=self.fact, given=item, nearest=_nearest(item, held) if held else ""

@@ -218,6 +218,9 @@ def _scope(case: _Case) -> Finding:
     if missing:
         return case.finding("scope", "indeterminate", "facts.missing", "", _labels(case.profile, missing))
     for verdict in verdicts:
+        if verdict.state == "unknown" and verdict.fact not in case.profile.facts:
+            params: Params = {"attribute": verdict.fact, "label": case.profile.field(verdict.fact).label}
+            return case.finding("scope", "indeterminate", "facts.missing", "attribute", params)
         if verdict.state == "unknown":
             params = {**_labels(case.profile, [verdict.fact]), "given": verdict.given, "nearest": verdict.nearest}
             return case.finding("scope", "indeterminate", "facts.missing", verdict.variant, params)

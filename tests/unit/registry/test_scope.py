@@ -392,10 +392,6 @@ def test_a_column_must_be_a_declared_fact() -> None:
         read_scope_rule(table(content), FACTS, attributes)
 
 
-@pytest.mark.xfail(
-    reason="the kinds of the fields are not checked at load; such a rule then crashes",
-    raises=(TypeError, AttributeError),
-)
 @pytest.mark.parametrize(
     ("fact", "given_fact", "attribute", "held"),
     [
