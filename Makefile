@@ -4,7 +4,7 @@
 PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 PORT ?= 8000
-# More flags for pytest: make test ARGS='-k receipts'
+# More flags: make test ARGS='-k receipts', make bench ARGS='--gate 2.75'
 ARGS ?=
 
 BIN := .venv/bin
@@ -39,7 +39,7 @@ format: .venv/.dev ## 整理代码格式 · put the code in form
 	@$(BIN)/ruff format --quiet .
 
 bench: .venv/.runtime ## 性能测量 · measure
-	@$(BIN)/python -m bench.recognitions
+	@$(BIN)/python -m bench.recognitions $(ARGS)
 
 examples: .venv/.runtime ## 更新接口文档示例 · write the examples of the API document anew
 	@$(BIN)/python -m app.demonstration.documented
