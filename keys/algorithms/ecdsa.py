@@ -1,6 +1,7 @@
-"""ES256: ECDSA over P-256 with SHA-256, signatures as r‖s in 64 bytes (RFC 7518 §3.4)."""
+"""ECDSA: ES256 as JWS has it, signatures as r‖s (RFC 7518 §3.4), and the NIST curves as X.509 has them, in DER."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from cryptography.exceptions import InvalidSignature
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from keys import base64url
+from keys.algorithms import signature_value
 from keys.errors import AlgorithmError, MalformedError, SignatureError
 
 _CURVE = ec.SECP256R1()
@@ -98,3 +100,69 @@ def _public(key: object) -> ec.EllipticCurvePublicKey:
 
 
 ES256 = Es256()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A curve for ECDSA in certificates. `order` is n."""
+
+    name: str
+    bits: int
+    order: int
+    curve: ec.EllipticCurve
+
+    def public_key(self, point: bytes) -> "CurveKey":
+        """Reads a point, uncompressed or compressed. Raises MalformedError "key.malformed"."""
+        size = (self.bits + 7) // 8
+        # RFC 5480 §2.2 has no other forms; OpenSSL would take the hybrid one too.
+        if (point[:1], len(point)) not in ((b"\x04", 1 + 2 * size), (b"\x02", 1 + size), (b"\x03", 1 + size)):
+            raise MalformedError("key.malformed", f"a public key on {self.name} is a point of {1 + 2 * size} bytes")
+        try:
+            key = ec.EllipticCurvePublicKey.from_encoded_point(self.curve, point)
+        except ValueError as error:
+            raise MalformedError("key.malformed", f"the public key is not a point on {self.name}") from error
+        return CurveKey(curve=self, key=key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveKey:
+    """A public key for ECDSA in certificates."""
+
+    curve: Curve
+    key: ec.EllipticCurvePublicKey
+
+    def verify(self, signature: bytes, message: bytes, digest: hashes.HashAlgorithm) -> None:
+        """Raises SignatureError "signature.wrong" unless the key signed the message. The signature is DER."""
+        signature_value.read(signature, self.curve.order)
+        try:
+            self.key.verify(signature, message, ec.ECDSA(digest))
+        except InvalidSignature as error:
+            raise SignatureError("signature.wrong", "the signature is not by this key over these bytes") from error
+
+
+# The orders n are those of SEC 2 §2.4 to §2.6 (FIPS 186-4 D.1.2).
+CURVES: Mapping[str, Curve] = MappingProxyType(
+    {
+        "1.2.840.10045.3.1.7": Curve(name="p-256", bits=256, order=_ORDER, curve=_CURVE),
+        "1.3.132.0.34": Curve(
+            name="p-384",
+            bits=384,
+            order=int(
+                "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973",
+                16,
+            ),
+            curve=ec.SECP384R1(),
+        ),
+        "1.3.132.0.35": Curve(
+            name="p-521",
+            bits=521,
+            order=int(
+                "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA"
+                "51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409",
+                16,
+            ),
+            curve=ec.SECP521R1(),
+        ),
+    }
+)
+"""By object identifier (RFC 5480 §2.1.1.1)."""
