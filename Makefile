@@ -13,7 +13,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --no-config --upgrade --univers
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test lint format bench examples lock clean
+.PHONY: help venv dev demo test lint format bench conformance examples lock clean
 
 help: ## 列出命令 · list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +38,13 @@ format: .venv/.dev ## 整理代码格式 · put the code in form
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-bench: .venv/.runtime ## 性能测量 · measure
+bench: .venv/.dev ## 性能测量 · measure
 	@$(BIN)/python -m bench.recognitions $(ARGS)
+	@$(BIN)/python -m bench.locks
+	@$(BIN)/python -m bench.crl
+
+conformance: .venv/.dev ## 第三方符合性数据 · hold against third-party data; writes docs/conformance.md
+	@$(BIN)/python -m conformance
 
 examples: .venv/.runtime ## 更新接口文档示例 · write the examples of the API document anew
 	@$(BIN)/python -m app.demonstration.documented

@@ -1,0 +1,1 @@
+"""What third-party test data say about this software: one module a subject, run by `make conformance`."""

@@ -1,0 +1,105 @@
+"""Finds the paths of holders' certificates, keeping those of their CAs: a CA's path is judged once, not per lock."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from threading import Lock
+
+from keys.certificate import Certificate
+from keys.path_validation.errors import PathError
+from keys.path_validation.full import validate_path
+from keys.path_validation.leaf import leaf_step
+from keys.path_validation.path import Path
+from keys.revocation.names import folded
+
+MAX_KEPT = 512  # paths of CAs
+MAX_ISSUERS = 8  # certificates that are tried as the issuer of one
+
+
+class PathFinder:
+    """Remembers which CAs lead to which anchors. Safe to share between threads; it holds nothing of any holder."""
+
+    def __init__(self, kept: int = MAX_KEPT) -> None:
+        self._kept, self._most = OrderedDict[bytes, Path](), kept
+        self._lock = Lock()
+
+    def find(
+        self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+    ) -> Path:
+        """Gives the path from a certificate to one of the anchors, its authorities valid at the instant.
+
+        The certificate's own validity is not judged: a lock that has expired still has a path, and the caller says
+        that it has expired. `hints` may be anybody's. Revocation is not judged. Raises PathError.
+        """
+        within = min(max(instant, leaf.not_before), leaf.not_after)
+        refusal: PathError | None = None
+        for issuer in _issuers(leaf, (*anchors, *hints)):
+            try:
+                authority = self._path_of(issuer, hints, anchors, instant)
+                return leaf_step(leaf, _held(authority, instant, within), within)
+            except PathError as error:
+                refusal = _better(refusal, error)
+        raise refusal or PathError("no_anchor", "no certificate given issued this one, up to an anchor")
+
+    def _path_of(
+        self, issuer: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+    ) -> Path:
+        key = _name_of(issuer, hints, anchors, instant)
+        with self._lock:
+            path = self._kept.get(key)
+            if path is not None:
+                self._kept.move_to_end(key)
+                return path
+        path = validate_path(issuer, hints, anchors, instant)
+        with self._lock:
+            self._kept[key] = path
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return path
+
+
+def _name_of(
+    issuer: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+) -> bytes:
+    """Names a question about a CA's path: what is given, in its order, and which of it is in its validity.
+
+    So a kept path is the one that would be found anew, whatever was asked in between; and a key is small, whatever
+    hints were sent.
+    """
+    named = sha256()
+    for group in ((issuer,), anchors, hints):
+        named.update(len(group).to_bytes(4, "big"))
+        for one in group:
+            named.update(b"\1" if one.not_before <= instant <= one.not_after else b"\0")
+            named.update(one.der)
+    return named.digest()
+
+
+def _issuers(leaf: Certificate, offered: Sequence[Certificate]) -> list[Certificate]:
+    """Those that may have issued it, by name and key identifier, each once; those whose identifier says so first."""
+    named = [one for one in offered if one.subject == leaf.issuer]
+    if not named:
+        # The same name in another encoding (RFC 5280 §7.1); judged with the rest at the last step.
+        name = folded(leaf.issuer)
+        named = [one for one in offered if folded(one.subject) == name]
+    found = list(dict.fromkeys(one for one in named if one.is_ca and not _other_key(leaf, one)))
+    found.sort(key=lambda one: one.subject_key_id is None or one.subject_key_id != leaf.authority_key_id)
+    return found[:MAX_ISSUERS]
+
+
+def _other_key(leaf: Certificate, issuer: Certificate) -> bool:
+    wanted, there = leaf.authority_key_id, issuer.subject_key_id
+    return wanted is not None and there is not None and wanted != there
+
+
+def _held(path: Path, instant: datetime, within: datetime) -> Path:
+    """The authority's path, for the last step at an instant within the leaf's validity."""
+    if path.not_before <= within <= path.not_after:
+        return path
+    raise PathError("validity", f"the path of the CA does not hold at {within.isoformat()}, nor the leaf at {instant}")
+
+
+def _better(one: PathError | None, other: PathError) -> PathError:
+    """The refusal that says more: that there is no anchor says least."""
+    return other if one is None or one.step == "no_anchor" else one
