@@ -8,14 +8,22 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from app import clock
 from app.ports import StoreError
 from app.settings import Settings
+from app.store.challenges import SqliteChallenges
 from app.store.reader import SqliteReader
+from app.store.revocations import RevocationShelf
 from app.store.schema import StoreState, check
+from app.usecases.challenge import Challenger
 from app.usecases.load_policy import read_policy_folder
+from app.usecases.lock_material import HeldLockMaterial
 from app.usecases.recognize import Recognizer
+from app.usecases.verify_lock import LockVerifier
 from keys.custody import Signer, key_directory, passphrase
 from keys.key_ring import KeyRing
+from keys.path_validation.finder import PathFinder
+from registry.algorithms import seed_algorithms
 from registry.document import PolicyDocument
 from registry.receipt import Origin
 
@@ -29,6 +37,7 @@ class Node:
     state: StoreState
     reader: SqliteReader
     recognizer: Recognizer
+    verifier: LockVerifier
     signer: Signer
     ring: KeyRing
     origin: Origin
@@ -43,7 +52,7 @@ def software_version() -> str:
 
 def seed_policy() -> tuple[PolicyDocument, ...]:
     """The policy files that come with the software."""
-    return read_policy_folder(resources.files("registry"))
+    return (*read_policy_folder(resources.files("registry")), seed_algorithms())
 
 
 def policy_documents(settings: Settings) -> tuple[PolicyDocument, ...]:
@@ -100,24 +109,38 @@ def key_passphrase(settings: Settings) -> bytes:
     return passphrase.from_sources(file, secret)
 
 
-def open_node(settings: Settings) -> Node:
-    """A whole node. Raises `StoreError`, `PolicyError` or `CustodyError`, each one clear line, and changes nothing."""
-    state = check(settings.store_path)
+def lock_material(store: Path) -> HeldLockMaterial:
+    """What a node judges CA locks by besides its policy: the store's revocation lists, and paths once found."""
+    return HeldLockMaterial(RevocationShelf(store), PathFinder())
+
+
+def assemble(settings: Settings, state: StoreState) -> Node:
+    """A node on a store as it stands. Raises `StoreError`, `PolicyError` or `CustodyError`."""
     origin = Origin(
         issuer=issuer_name(settings, state.mode), software=software_version(), livemode=state.mode == "live"
     )
     signer = load_signer(settings, state.mode)
     ring = key_directory.load_ring(settings.keys_path)
-    enter_policies(settings)
     reader = SqliteReader(settings.store_path)
+    recognizer = Recognizer(reader, reader.load_policies(), lock_material(settings.store_path))
+    challenges = SqliteChallenges(settings.store_path, clock.now())
     return Node(
         state=state,
         reader=reader,
-        recognizer=Recognizer(reader, reader.load_policies()),
+        recognizer=recognizer,
+        verifier=LockVerifier(recognizer, Challenger(reader.secret(), origin.issuer), challenges),
         signer=signer,
         ring=ring,
         origin=origin,
     )
+
+
+def open_node(settings: Settings) -> Node:
+    """A whole node. Raises `StoreError`, `PolicyError` or `CustodyError`, each one clear line, and changes nothing."""
+    state = check(settings.store_path)
+    issuer_name(settings, state.mode), load_signer(settings, state.mode)  # before anything is entered
+    enter_policies(settings)
+    return assemble(settings, state)
 
 
 def settle() -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from registry.dossier import HeldCredential
 from registry.policy import PolicyHistory
+
+if TYPE_CHECKING:
+    from registry.lock import LockEvidence, Possession
 
 
 class StoreError(Exception):
@@ -73,6 +76,26 @@ class RegisterReader(Protocol):
 
     async def policies(self) -> PolicyHistory:
         """The whole policy history."""
+        ...
+
+
+class LockMaterial(Protocol):
+    """What a node holds to judge CA locks by."""
+
+    def evidence(self, possession: "Possession | None") -> "LockEvidence":
+        """The evidence for one question. Raises `StoreError`."""
+        ...
+
+
+class ChallengeStore(Protocol):
+    """Remembers used challenges, in whatever process and also after a restart. Each raises `StoreError`."""
+
+    def find(self, challenge: str) -> tuple[str, bytes] | None:
+        """The request that used a challenge and the answer it got."""
+        ...
+
+    def use(self, challenge: str, request: str, answer: bytes, now: datetime) -> bool:
+        """Uses a challenge up; False when another request was first."""
         ...
 
 

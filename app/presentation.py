@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from app.messages import Messages
+from keys.certificate import Certificate
 from registry.agreement import Agreement
 from registry.condition import Condition
 from registry.credential import CredentialState, Event, Subject, standing
@@ -16,10 +17,13 @@ from registry.dossier import HeldCredential
 from registry.errors import Fault
 from registry.field import Field
 from registry.finding import Reason
+from registry.holder import issuer_of, shown_subject
 from registry.jurisdiction import Authority, Jurisdiction
+from registry.lock import JudgedLock
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.receipt import Origin, details, evidence
+from registry.trust import Trust
 
 
 def to_json(view: Any, *, indent: bool = False) -> bytes:
@@ -142,6 +146,37 @@ def _searched(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
     return searched
 
 
+def _certificate(lock: JudgedLock) -> dict[str, Any]:
+    """The certificate that was shown. Of a person neither the name nor the number."""
+    certificate, subject = lock.certificate, lock.credential.subject
+    usage = certificate.key_usage
+    return {
+        "subject": shown_subject(certificate),
+        "uscc": None if subject.kind == "person" else subject.uscc,
+        "serial": lock.credential.number,
+        "issuer": issuer_of(certificate),
+        "fingerprint": certificate.fingerprint,
+        "algorithm": lock.credential.attributes.get("algorithm"),
+        "key_usage": None if usage is None else sorted(usage),
+        "use": certificate.use,
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+    }
+
+
+def _step(certificate: Certificate, trust: Trust, messages: Messages) -> dict[str, Any]:
+    """An authority on the path, with the trust anchor file that names its key."""
+    named = trust.of_key(certificate)
+    return {
+        "subject": certificate.subject_text,
+        "fingerprint": certificate.fingerprint,
+        "trust_anchor": named[0].id if named else None,
+        "name": messages.local(named[0].name) if named else None,
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+    }
+
+
 def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[str, Any]:
     """The answer to the main question, without receipt, `request_id` and `evaluated_at`."""
     query, agreement, held, state = decision.query, decision.agreement, decision.held, decision.state
@@ -169,6 +204,9 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
         "fresh_until": decision.fresh_until,
         "livemode": origin.livemode,
     }
+    if decision.lock is not None:
+        view["certificate"] = _certificate(decision.lock)
+        view["path"] = [_step(certificate, decision.policy.trust, messages) for certificate in decision.lock.path[1:]]
     if decision.searched:
         view["searched"] = _searched(decision, messages)
     return view

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """`iss` of receipts. A live store needs one; a test store is `urn:accord:test` unless told otherwise."""
     access_log: bool = True
     """Whether to log a line per request: method, route, status and time, never a number or a name."""
+    fetch_private: bool = False
+    """Whether revocation lists may be fetched from addresses that are not public: a mirror in one's own network."""
 
     @property
     def store_path(self) -> Path:

@@ -14,10 +14,12 @@ from registry.credential import CredentialState
 from registry.dossier import HeldCredential, RegisterState
 from registry.finding import CHECKS, Finding, Params, Reason, reason_of
 from registry.jurisdiction import Authority
+from registry.lock import JudgedLock
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
 from registry.ruling import JudgedCondition, Ruling, Tried, office_of, rule
+from registry.trust import AcceptedList
 from registry.verification import Findings, assumed
 
 Outcome = Literal["recognized", "conditional", "not_recognized", "not_required", "indeterminate", "not_found"]
@@ -51,7 +53,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     checks: tuple[Finding, ...]
     conditions: tuple[JudgedCondition, ...]
-    agreement: Agreement | None
+    agreement: Agreement | AcceptedList | None
     policy: Policy
     profile: CredentialProfile
     purpose: Purpose
@@ -60,6 +62,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     issuer: Authority | None
     searched: tuple[RegisterState, ...]
     fresh_until: datetime | None
+    lock: JudgedLock | None = None
 
 
 def _unique(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
@@ -147,6 +150,12 @@ def _not_required(query: RecognitionQuery, found: Findings) -> Decision:
     return _decision(query, found, "not_required", reasons, tuple(checks.values()))
 
 
+def _basis(found: Findings, tried: Tried | None) -> Agreement | AcceptedList | None:
+    if found.lock is not None:
+        return found.lock.accepted
+    return None if tried is None else tried.agreement
+
+
 def _decision(
     query: RecognitionQuery,
     found: Findings,
@@ -161,7 +170,7 @@ def _decision(
         reasons=_unique(reasons),
         checks=checks,
         conditions=() if tried is None else tried.conditions,
-        agreement=None if tried is None else tried.agreement,
+        agreement=_basis(found, tried),
         policy=found.policy,
         profile=found.profile,
         purpose=found.purpose,
@@ -170,6 +179,7 @@ def _decision(
         issuer=found.issuer,
         searched=found.registers if found.held is None else (),
         fresh_until=found.fresh_until,
+        lock=found.lock,
     )
 
 
@@ -196,6 +206,8 @@ def decide(query: RecognitionQuery, findings: Findings, agreements: Sequence[Agr
         )
     if unclear:
         return _decision(query, findings, "indeterminate", (*unclear, *notices), checks, tried)
+    if findings.lock is not None:
+        return _decision(query, findings, "recognized", (*ruling.reasons, *notices), checks)
     if tried is None:
         basis = findings.profile.bases["agreement"]
         home = [Reason(code="jurisdiction.home", legal_basis=basis)]

@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from registry.credential import Credential
+from registry.lock import LockEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.query import RecognitionQuery
@@ -30,7 +31,7 @@ class Dossier(Struct, frozen=True, kw_only=True):
     """A query with what is held about it.
 
     `held` are all matches, `registers` those of the competent issuers that were searched: of a single match only
-    its own issuer's, otherwise every register that could hold the number.
+    its own issuer's, otherwise every register that could hold the number. `lock` goes with a query by certificate.
     """
 
     query: RecognitionQuery
@@ -38,3 +39,4 @@ class Dossier(Struct, frozen=True, kw_only=True):
     policy: Policy
     held: tuple[HeldCredential, ...]
     registers: tuple[RegisterState, ...]
+    lock: LockEvidence | None = None

@@ -7,6 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from registry.agreement import Agreement, read_agreement, refuse_overlaps
+from registry.algorithms import Algorithms, read_algorithms
 from registry.authorisation import LaboratoryAuthorisations, read_authorisations
 from registry.catalogue import Catalogue, read_catalogue
 from registry.document import PolicyDocument
@@ -14,8 +15,18 @@ from registry.errors import PolicyError
 from registry.jurisdiction import Authority, Gazetteer, Jurisdiction, read_jurisdiction
 from registry.profile import CredentialProfile, read_profile
 from registry.scope import Surroundings
+from registry.trust import Trust, build_trust, read_accepted_list, read_trust_anchor
 
-KINDS = ("jurisdiction", "catalogue", "profile", "authorisation", "agreement")
+KINDS = (
+    "jurisdiction",
+    "catalogue",
+    "profile",
+    "authorisation",
+    "agreement",
+    "trust-anchor",
+    "accepted-list",
+    "algorithm-policy",
+)
 """The kinds of policy documents; each has a folder of TOML files named in the plural."""
 
 NATIONAL = "CN"
@@ -36,6 +47,8 @@ class Policy:
     issuers: Mapping[str, tuple[Authority, ...]]
     laboratories: Mapping[str, LaboratoryAuthorisations]
     surroundings: Mapping[str, Surroundings]
+    trust: Trust
+    algorithms: Algorithms
     recognizing: tuple[str, ...]
     """The jurisdictions one can ask about: all but the national level."""
 
@@ -181,6 +194,36 @@ def _index(
     return {key: tuple(entries) for key, entries in index.items()}
 
 
+def _trust(
+    grouped: Mapping[str, Mapping[str, PolicyDocument]],
+    jurisdictions: Mapping[str, Jurisdiction],
+    authorities: Mapping[str, Authority],
+    profiles: Mapping[str, CredentialProfile],
+) -> Trust:
+    """Trust anchors and accepted lists; refuses references to what no file declares."""
+    anchors = {name: read_trust_anchor(document) for name, document in grouped["trust-anchor"].items()}
+    lists = {name: read_accepted_list(document) for name, document in grouped["accepted-list"].items()}
+    for name, anchor in anchors.items():
+        source = grouped["trust-anchor"][name].source
+        if anchor.authority is not None and anchor.authority not in authorities:
+            raise PolicyError(source, "authority", f"{anchor.authority!r} is no authority")
+        for jurisdiction in sorted(anchor.jurisdictions - jurisdictions.keys()):
+            raise PolicyError(source, "jurisdictions", f"{jurisdiction!r} is no jurisdiction")
+    purposes = {name for profile in profiles.values() if profile.evidence == "certificate" for name in profile.purposes}
+    for name, accepted in lists.items():
+        source = grouped["accepted-list"][name].source
+        if accepted.jurisdiction not in jurisdictions:
+            raise PolicyError(source, "jurisdiction", f"{accepted.jurisdiction!r} is no jurisdiction")
+        for purpose in accepted.purposes:
+            if purpose not in purposes:
+                raise PolicyError(
+                    source,
+                    "purposes",
+                    f"{purpose!r} is no purpose of a certificate; known: {', '.join(sorted(purposes))}",
+                )
+    return build_trust(anchors, lists, {name: document.source for name, document in grouped["accepted-list"].items()})
+
+
 def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
     """A policy from one document per kind and id. Blind to their order. Raises `PolicyError`."""
     grouped = _by_kind(documents)
@@ -212,6 +255,8 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
             for type_id in profiles
         },
         laboratories=_laboratories(laboratories.values(), authorities, grouped["authorisation"]),
+        trust=_trust(grouped, jurisdictions, authorities, profiles),
+        algorithms=read_algorithms(grouped["algorithm-policy"].values()),
         recognizing=tuple(sorted(name for name in jurisdictions if name != NATIONAL)),
         surroundings={
             profile.id: Surroundings(

@@ -13,9 +13,24 @@ from registry.finding import CHECKS
 from registry.identifiers import CHECK_SYSTEMS, NORMALISATIONS
 from registry.jurisdiction import CONFIDENCE
 from registry.scope import ScopeRule, read_scope_rule
+from registry.trust import QUALIFIERS
 
 EVIDENCE = ("register", "certificate")
 """How a credential proves itself: by its register's entry, or as a certificate by signature and path."""
+
+
+KEY_USAGES = (
+    "digitalSignature",
+    "nonRepudiation",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+"""The names of RFC 5280 4.2.1.3, in the order of their bits."""
 
 
 class NumberVerdict(Struct, frozen=True, kw_only=True):
@@ -85,6 +100,10 @@ class Purpose:
     uses_catalogue: bool
     scope: tuple[ScopeRule, ...]
     needed: frozenset[str]
+    key_usage: frozenset[str]
+    """Of a certificate: one of these key usages serves the purpose. Empty where the type is no certificate."""
+    qualifier: str | None
+    """Of a certificate: what its trust anchor must be qualified for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +180,12 @@ def _read_purpose(name: str, table: Table, facts: Mapping[str, Field], attribute
         uses_catalogue=table.flag("catalogue"),
         scope=tuple(read_scope_rule(rule, facts, attributes) for rule in table.tables("scope")),
         needed=frozenset((*required, *optional)),
+        key_usage=frozenset(table.texts("key_usage", default=(), allow_empty=True)),
+        qualifier=table.choice("qualifier", QUALIFIERS) if table.has("qualifier") else None,
     )
+    for usage in sorted(purpose.key_usage):
+        if usage not in KEY_USAGES:
+            raise table.refuse("key_usage", f"{usage!r} is not allowed; allowed: {', '.join(KEY_USAGES)}")
     for rule in purpose.scope:
         for fact in rule.facts:
             if fact not in purpose.needed:

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from keys.certificate import Certificate, read_certificate
+from keys.errors import KeysError
 from registry.errors import Fault, QueryRefused
 from registry.field import FactValue, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
@@ -26,7 +28,9 @@ _MEMBERS = (
     "expected_subject",
     "facts",
 )
-_REFERENCE = ("id", "type", "number", "issuer")
+_REFERENCE = ("id", "type", "number", "issuer", "certificate", "chain")
+MAX_CHAIN = 8
+_CERTIFICATE_FAULTS = {"certificate.several": "certificate_several", "certificate.too_large": "certificate_too_large"}
 
 
 class ExpectedSubject(Struct, frozen=True, kw_only=True):
@@ -47,6 +51,8 @@ class Question(Struct, frozen=True, kw_only=True):
     type: str | None
     number: str | None
     issuer: str | None
+    certificate: Certificate | None
+    chain: tuple[Certificate, ...]
     jurisdiction: str
     purpose: str
     valid_at: datetime
@@ -66,6 +72,8 @@ class RecognitionQuery(Struct, frozen=True, kw_only=True):
     type: str
     number: str | None
     issuer: str | None
+    certificate: Certificate | None = None
+    chain: tuple[Certificate, ...] = ()
     jurisdiction: str
     purpose: str
     valid_at: datetime
@@ -77,8 +85,17 @@ class RecognitionQuery(Struct, frozen=True, kw_only=True):
     def statement(self) -> dict[str, Any]:
         """The query as it is signed and hashed: every member, given or not."""
         subject = self.expected_subject
+        credential: dict[str, Any] = {
+            "id": self.id,
+            "type": self.type,
+            "number": self.number,
+            "issuer": self.issuer,
+        }
+        if self.certificate is not None:
+            credential["certificate"] = self.certificate.fingerprint
+            credential["chain"] = [entry.fingerprint for entry in self.chain]
         return {
-            "credential": {"id": self.id, "type": self.type, "number": self.number, "issuer": self.issuer},
+            "credential": credential,
             "jurisdiction": self.jurisdiction,
             "purpose": self.purpose,
             "valid_at": self.valid_at,
@@ -89,7 +106,7 @@ class RecognitionQuery(Struct, frozen=True, kw_only=True):
         }
 
 
-class _Members:
+class Members:
     """The members of one object; collects what is wrong with them instead of stopping at the first."""
 
     __slots__ = ("content", "faults", "pointer")
@@ -107,6 +124,7 @@ class _Members:
         return self.content.get(key) is not None
 
     def text(self, key: str, limit: int = _MAX_TEXT, *, required: bool = False) -> str | None:
+        """A text without space around it, or None; notes what is wrong with it."""
         value = self.content.get(key)
         if value is None:
             if required:
@@ -126,6 +144,7 @@ class _Members:
         return None
 
     def instant(self, key: str) -> datetime | None:
+        """An instant in UTC, or None; notes what is wrong with it."""
         text = self.text(key)
         if text is None:
             return None
@@ -135,16 +154,18 @@ class _Members:
             self.fault(key, f"query.{error.code}", name=key)
             return None
 
-    def object(self, key: str) -> "_Members | None":
+    def object(self, key: str) -> "Members | None":
+        """The members of an object in this one, or None; their faults are noted here."""
         value = self.content.get(key)
         if value is None:
             return None
         if not isinstance(value, dict):
             self.fault(key, "query.wrong_kind", name=key, wanted="object")
             return None
-        return _Members(value, f"{self.pointer}/{key}", self.faults)
+        return Members(value, f"{self.pointer}/{key}", self.faults)
 
     def only(self, known: Collection[str]) -> None:
+        """Notes the members that are not among the known ones."""
         for key in self.content:
             if key not in known:
                 self.fault(key, "query.unknown_member", name=printable(key), allowed=", ".join(known))
@@ -160,7 +181,7 @@ def printable(text: str) -> str:
     return "".join("�" if forbidden_text(character) else character for character in str(text)[:MAX_NUMBER])
 
 
-def _read_expected(members: _Members | None) -> ExpectedSubject | None:
+def _read_expected(members: Members | None) -> ExpectedSubject | None:
     if members is None:
         return None
     uscc, name = members.text("uscc"), members.text("name")
@@ -174,23 +195,67 @@ def _read_expected(members: _Members | None) -> ExpectedSubject | None:
     return ExpectedSubject(uscc=uscc, name=name)
 
 
-def _read_reference(members: _Members | None) -> tuple[str | None, str | None, str | None, str | None]:
-    """Id, type, number and issuer of the credential asked about."""
+class _Reference(Struct, frozen=True, kw_only=True):
+    """How the credential was named."""
+
+    id: str | None = None
+    type: str | None = None
+    number: str | None = None
+    issuer: str | None = None
+    certificate: Certificate | None = None
+    chain: tuple[Certificate, ...] = ()
+
+
+def _read_certificate(members: Members, path: str, value: Any) -> Certificate | None:
+    code, params = "query.wrong_kind", {"name": path, "wanted": "text"}
+    if isinstance(value, str):
+        try:
+            return read_certificate(value)
+        except KeysError as error:
+            code, params = (
+                f"query.{_CERTIFICATE_FAULTS.get(error.code, 'certificate_malformed')}",
+                {"why": error.detail},
+            )
+    members.faults.append(Fault(pointer=f"{members.pointer}/{path}", code=code, params=params))
+    return None
+
+
+def read_chain(members: Members) -> tuple[Certificate, ...]:
+    """The certificates that came along: hints for the path, trusted for nothing."""
+    given = members.content.get("chain")
+    if given is None:
+        return ()
+    if not isinstance(given, list):
+        members.fault("chain", "query.wrong_kind", name="chain", wanted="list")
+        return ()
+    if len(given) > MAX_CHAIN:
+        members.fault("chain", "query.too_long", name="chain", limit=str(MAX_CHAIN))
+        return ()
+    read = [_read_certificate(members, f"chain/{place}", value) for place, value in enumerate(given)]
+    return tuple(entry for entry in read if entry is not None)
+
+
+def _read_reference(members: Members | None) -> _Reference:
     if members is None:
-        return None, None, None, None
-    if "certificate" in members.content:
-        members.fault("certificate", "query.certificate_not_supported")
-        members.content = {key: value for key, value in members.content.items() if key != "certificate"}
+        return _Reference()
+    content = members.content
+    certificate = None
+    if content.get("certificate") is not None:
+        certificate = _read_certificate(members, "certificate", content["certificate"])
     identity, type_id = members.text("id", MAX_NUMBER), members.text("type", MAX_NUMBER)
     number, issuer = members.text("number", MAX_NUMBER), members.text("issuer", MAX_NUMBER)
-    if identity is not None and (number is not None or issuer is not None):
-        members.fault("id", "query.credential_named_twice")
-    if number is not None and not members.gives("type"):
+    named = [key for key in ("certificate", "id", "number") if members.gives(key)]
+    if len(named) > 1 or (identity is not None and issuer is not None):
+        members.fault(named[0], "query.credential_named_twice")
+    if (number is not None or members.gives("certificate")) and not members.gives("type"):
         members.fault("type", "query.member_missing", name="type")
     if issuer is not None and not members.gives("number") and not members.gives("id"):
         members.fault("number", "query.member_missing", name="number")
+    if members.gives("chain") and not members.gives("certificate"):
+        members.fault("certificate", "query.member_missing", name="certificate")
+    chain = read_chain(members)
     members.only(_REFERENCE)
-    return identity, type_id, number, issuer
+    return _Reference(id=identity, type=type_id, number=number, issuer=issuer, certificate=certificate, chain=chain)
 
 
 def read_question(content: Any, now: datetime, *, written: bool = False) -> Question:
@@ -200,8 +265,8 @@ def read_question(content: Any, now: datetime, *, written: bool = False) -> Ques
     """
     if not isinstance(content, dict):
         raise QueryRefused(Fault(pointer="", code="query.wrong_kind", params={"name": "query", "wanted": "object"}))
-    members = _Members(content, "", [])
-    identity, type_id, number, issuer = _read_reference(members.object("credential"))
+    members = Members(content, "", [])
+    reference = _read_reference(members.object("credential"))
     jurisdiction = members.text("jurisdiction", required=True)
     purpose = members.text("purpose", required=True)
     valid_at, known_at = members.instant("valid_at"), members.instant("known_at")
@@ -216,10 +281,12 @@ def read_question(content: Any, now: datetime, *, written: bool = False) -> Ques
     if members.faults:
         raise QueryRefused(*members.faults)
     return Question(
-        id=identity,
-        type=type_id,
-        number=number,
-        issuer=issuer,
+        id=reference.id,
+        type=reference.type,
+        number=reference.number,
+        issuer=reference.issuer,
+        certificate=reference.certificate,
+        chain=reference.chain,
         jurisdiction=jurisdiction or "",
         purpose=purpose or "",
         valid_at=valid_at or now,
@@ -270,7 +337,10 @@ def bind(question: Question, profile: CredentialProfile) -> RecognitionQuery:
     if purpose is None:
         raise QueryRefused(_unknown("/purpose", "query.purpose_unknown_for_type", question.purpose, profile.purposes))
     faults: list[Fault] = []
-    if question.number is None and question.id is None and not purpose.uses_catalogue:
+    if question.certificate is not None and profile.evidence != "certificate":
+        faults.append(Fault(pointer="/credential/certificate", code="query.certificate_not_of_type"))
+    named = question.number is not None or question.id is not None or question.certificate is not None
+    if not named and not purpose.uses_catalogue:
         faults.append(Fault(pointer="/credential", code="query.credential_required"))
     if profile.evidence == "certificate" and question.valid_at > question.known_at:
         faults.append(Fault(pointer="/valid_at", code="query.valid_at_in_future"))
@@ -292,6 +362,8 @@ def bind(question: Question, profile: CredentialProfile) -> RecognitionQuery:
         type=profile.id,
         number=question.number,
         issuer=question.issuer,
+        certificate=question.certificate,
+        chain=question.chain,
         jurisdiction=question.jurisdiction,
         purpose=question.purpose,
         valid_at=question.valid_at,

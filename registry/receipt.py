@@ -11,6 +11,8 @@ from registry.credential import standing
 from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
 from registry.finding import CHECKS, Params, Reason
+from registry.lock import JudgedLock
+from registry.trust import AcceptedList
 
 RECEIPT_TYPE = "recognition-receipt+jwt"
 
@@ -38,7 +40,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
+def _agreement(agreement: Agreement | AcceptedList | None) -> dict[str, Any] | None:
     if agreement is None:
         return None
     return {
@@ -105,6 +107,7 @@ def core(decision: Decision) -> dict[str, Any]:
         "searched": [{"issuer": entry.issuer, "as_of": entry.as_of} for entry in decision.searched],
         "digests": digests(decision),
         "fresh_until": decision.fresh_until,
+        **({} if decision.lock is None else {"lock": _lock(decision.lock)}),
     }
 
 
@@ -113,7 +116,7 @@ def digests(decision: Decision) -> dict[str, str | None]:
     catalogue = decision.policy.surroundings[decision.profile.id].catalogue
     issuer = decision.issuer
     laboratory = None if issuer is None else decision.policy.laboratories.get(issuer.id)
-    return {
+    found: dict[str, str | None] = {
         "credential": None if decision.held is None else decision.held.digest,
         "agreement": None if decision.agreement is None else decision.agreement.digest,
         "profile": decision.profile.digest,
@@ -121,6 +124,20 @@ def digests(decision: Decision) -> dict[str, str | None]:
         "authorisation": None if laboratory is None else laboratory.digest,
         "issuing_jurisdiction": None if issuer is None else decision.policy.jurisdictions[issuer.jurisdiction].digest,
         "jurisdiction": decision.policy.jurisdictions[decision.query.jurisdiction].digest,
+    }
+    if decision.lock is not None:
+        found["trust_anchor"] = None if decision.lock.anchor is None else decision.lock.anchor.digest
+        found["algorithm_policy"] = decision.lock.algorithm_policy
+    return found
+
+
+def _lock(lock: JudgedLock) -> dict[str, Any]:
+    """What a lock was judged by: its certificate and path by fingerprint, the lists, the challenge that it signed."""
+    return {
+        "certificate": lock.certificate.fingerprint,
+        "path": [certificate.fingerprint for certificate in lock.path],
+        "revocation_lists": [] if lock.revocation is None else list(lock.revocation.lists),
+        "signed": lock.signed,
     }
 
 
@@ -151,6 +168,7 @@ def claims(decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: s
         "evaluated_at": evaluated_at,
         "digests": digests(decision),
         "fresh_until": decision.fresh_until,
+        **({} if decision.lock is None else {"lock": _lock(decision.lock)}),
     }
 
 

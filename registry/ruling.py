@@ -12,6 +12,7 @@ from registry.dossier import HeldCredential
 from registry.finding import NO_PARAMS, Finding, Param, Params, Reason
 from registry.identifiers import comparable
 from registry.jurisdiction import Authority, office_for
+from registry.lock import JudgedLock
 from registry.query import RecognitionQuery
 from registry.verification import Findings, place_of
 
@@ -198,6 +199,8 @@ def _refusal(code: str, variant: str, reasons: tuple[Reason, ...], *, unclear: b
 def _without_agreement(query: RecognitionQuery, found: Findings, held: HeldCredential) -> Ruling | None:
     """The ruling where no agreement is asked: a lock, an issuer nobody lists, or a question at home."""
     bases = found.profile.bases["agreement"]
+    if found.lock is not None:
+        return _by_accepted_list(found, found.lock)
     if found.profile.evidence == "certificate":
         reason = Reason(
             code="agreement.none", variant="accepted_list", legal_basis=bases, contact=office_of(query, found)
@@ -220,6 +223,25 @@ def _without_agreement(query: RecognitionQuery, found: Findings, held: HeldCrede
         contact=office_of(query, found),
     )
     return _refusal(reason.code, reason.variant, (reason,), unclear=False)
+
+
+def _by_accepted_list(found: Findings, lock: JudgedLock) -> Ruling:
+    """A lock has no home and no agreement: the line of an accepted list counts as one (api.md, checks)."""
+    if lock.accepted is None or found.checks["issuer"].result != "passed":
+        return Ruling(finding=Finding(check="agreement", result="skipped"))
+    params: Params = {"agreement": lock.accepted.name, "agreement_id": lock.accepted.id}
+    reason = Reason(
+        code="agreement.in_force", variant="accepted_list", params=params, legal_basis=lock.accepted.legal_basis
+    )
+    finding = Finding(
+        check="agreement",
+        result="passed",
+        code=reason.code,
+        variant=reason.variant,
+        params=params,
+        legal_basis=reason.legal_basis,
+    )
+    return Ruling(finding=finding, reasons=(reason,))
 
 
 def _accepted(query: RecognitionQuery, found: Findings, entry: Tried, before: Sequence[Tried]) -> Ruling:

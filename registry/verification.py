@@ -10,14 +10,16 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from keys.certificate import Certificate
 from registry.catalogue import Listing
-from registry.credential import CredentialState, Event
+from registry.credential import CredentialState, Event, credential_id
 from registry.document import LegalBasis, LocalText
 from registry.dossier import Dossier, HeldCredential, RegisterState
 from registry.field import Field
 from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
 from registry.identifiers import compact, comparable
 from registry.jurisdiction import Authority, competent, office_for
+from registry.lock import JudgedLock, LockCase, LockEvidence, judge_lock
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
@@ -39,6 +41,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     stale: tuple[RegisterState, ...]
     fresh_until: datetime | None
     checks: Mapping[str, Finding]
+    lock: JudgedLock | None = None
 
 
 class _Case(Struct, frozen=True, kw_only=True):
@@ -394,10 +397,43 @@ def _absent(search: _Search) -> dict[str, Finding]:
     return checks
 
 
+def _verify_lock(dossier: Dossier, purpose: Purpose, certificate: Certificate, evidence: LockEvidence) -> Findings:
+    """The findings about a certificate that was shown."""
+    query, profile, policy = dossier.query, dossier.profile, dossier.policy
+    case = LockCase(
+        query=query, profile=profile, purpose=purpose, policy=policy, certificate=certificate, evidence=evidence
+    )
+    checks, judged = judge_lock(case)
+    credential = judged.credential
+    held = HeldCredential(
+        id=credential_id(credential.type, credential.number, credential.issuer),
+        credential=credential,
+        digest=certificate.fingerprint,
+        known_from=certificate.not_before,
+    )
+    return Findings(
+        policy=policy,
+        profile=profile,
+        purpose=purpose,
+        held=held,
+        matches=1,
+        state=credential.state_at(query.valid_at),
+        issuer=judged.issuer,
+        listing=None,
+        registers=(),
+        stale=(),
+        fresh_until=None if judged.revocation is None else judged.revocation.fresh_until,
+        checks=checks,
+        lock=judged,
+    )
+
+
 def verify(dossier: Dossier) -> Findings:
     """The findings about a dossier. Never raises for what a register, a holder or an asker could have written."""
     query, profile, policy = dossier.query, dossier.profile, dossier.policy
     purpose = profile.purposes[query.purpose]
+    if query.certificate is not None and dossier.lock is not None:
+        return _verify_lock(dossier, purpose, query.certificate, dossier.lock)
     listing = _listing(query, profile, purpose, policy)
     stale = tuple([state for state in dossier.registers if _stale(state, profile, query)])
     held = dossier.held[0] if len(dossier.held) == 1 else None

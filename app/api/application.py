@@ -1,5 +1,6 @@
 """The HTTP application: the lean route, the declared ones, one layer around all."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,8 +9,15 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from app.api import docs, schemas
+from app.api.locks import CHALLENGES, VERIFICATIONS, ChallengeEndpoint, VerificationEndpoint
 from app.api.middleware import REFUSED, Envelope, refuse
-from app.api.openapi import add_examples, declare_recognitions, merge_schemas
+from app.api.openapi import (
+    add_examples,
+    declare_challenges,
+    declare_recognitions,
+    declare_verifications,
+    merge_schemas,
+)
 from app.api.recognitions import RECOGNITIONS, RecognitionEndpoint
 from app.api.routes import build_router
 from app.bootstrap import Node
@@ -32,7 +40,26 @@ def build_application(node: Node, *, access_log: bool) -> ASGIApp:
 
 def lean_routes(node: Node) -> dict[str, ASGIApp]:
     """What is answered without a framework between request and answer (docs/adr/0003), by path."""
-    return {RECOGNITIONS: RecognitionEndpoint(node)}
+    return {
+        RECOGNITIONS: RecognitionEndpoint(node),
+        CHALLENGES: ChallengeEndpoint(node),
+        VERIFICATIONS: VerificationEndpoint(node),
+    }
+
+
+_BODIES = (schemas.ChallengeRequest, schemas.LockVerification)
+
+
+def _declarations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the document says of the lean routes."""
+    declared = {
+        RECOGNITIONS: declare_recognitions(),
+        CHALLENGES: declare_challenges(),
+        VERIFICATIONS: declare_verifications(),
+    }
+    for path, operations in declared.items():
+        for operation in operations:
+            yield path, operation
 
 
 def build_api(node: Node) -> FastAPI:
@@ -52,11 +79,11 @@ def build_api(node: Node) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
-            lean = [APIRoute(RECOGNITIONS, _declared_only, **declared) for declared in declare_recognitions()]
+            lean = [APIRoute(path, _declared_only, **declared) for path, declared in _declarations()]
             document = get_openapi(
                 title=api.title, version=api.version, description=api.description, routes=[*lean, *api.routes]
             )
-            merge_schemas(document, schemas.Query, schemas.ProblemDocument, schemas.ReceiptSubmission)
+            merge_schemas(document, schemas.Query, schemas.ProblemDocument, schemas.ReceiptSubmission, *_BODIES)
             add_examples(document, RECOGNITIONS)
             api.openapi_schema = document
         return api.openapi_schema

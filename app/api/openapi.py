@@ -89,6 +89,29 @@ def declare_recognitions() -> list[dict[str, Any]]:
     ]
 
 
+def declare_challenges() -> list[dict[str, Any]]:
+    """The declaration of `POST /v1/ca/challenges`."""
+    return [_posted("challenge", "获取验证请求 / A challenge for a CA lock", schemas.Challenge, "ChallengeRequest")]
+
+
+def declare_verifications() -> list[dict[str, Any]]:
+    """The declaration of `POST /v1/ca/verifications`."""
+    return [_posted("verify_lock", "核验 CA 锁 / Verify a CA lock", schemas.Answer, "LockVerification")]
+
+
+def _posted(name: str, summary: str, answer: type[BaseModel], body: str) -> dict[str, Any]:
+    return {
+        "tags": ["locks"],
+        "methods": ["POST"],
+        "operation_id": name,
+        "summary": summary,
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{body}"}}}}
+        },
+        "responses": {200: {"model": answer}, **problems(400, 413, 415, 422, 503)},
+    }
+
+
 def add_examples(document: dict[str, Any], path: str) -> None:
     """Adds a question and its answer for every decision. Done last: FastAPI would strip the nulls from them."""
     shown = examples()

@@ -11,7 +11,14 @@ from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, s
 from app.api.middleware import request_language
 from app.bootstrap import Node
 from app.messages import Messages, messages, negotiate
-from app.presentation import agreement_view, authority_view, jurisdiction_view, profile_view, to_json
+from app.presentation import (
+    agreement_view,
+    authority_view,
+    jurisdiction_view,
+    profile_view,
+    to_json,
+)
+from app.trust_presentation import accepted_list_view, trust_anchor_view
 from registry.policy import Policy
 
 Declared = dict[int | str, dict[str, Any]]
@@ -117,6 +124,16 @@ def _add_policy_lists(router: APIRouter, node: Node) -> None:
         "/v1/agreements",
         "互认依据 / Recognition agreements",
         lambda policy, text: [agreement_view(entry, text) for entry in policy.agreements.values()],
+    )
+    declare(
+        "/v1/trust-anchors",
+        "信任的电子认证服务机构证书 / Trust anchors",
+        lambda policy, text: [trust_anchor_view(entry, text) for entry in policy.trust.anchors.values()],
+    )
+    declare(
+        "/v1/accepted-cas",
+        "各地、各平台接受的电子认证服务机构 / Accepted certification authorities",
+        lambda policy, text: [accepted_list_view(entry, text) for entry in policy.trust.lists.values()],
     )
 
 

@@ -17,12 +17,18 @@ class _Strict(BaseModel):
 
 
 class CredentialReference(_Strict):
-    """The credential: an `id`, or `type` and `number` (and `issuer` where the number alone is not unique)."""
+    """How the credential is named: by `id`, by `type` and `number`, or by `type` and `certificate`.
+
+    `issuer` is needed where a number alone is not unique. A certificate is PEM or base64 DER, with its `chain` where
+    its authorities are not known here.
+    """
 
     id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     type: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     number: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     issuer: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    certificate: Annotated[str, Field(min_length=1)] | None = None
+    chain: Annotated[list[str], Field(max_length=8)] | None = None
 
 
 class ExpectedSubject(_Strict):
@@ -143,8 +149,64 @@ class Searched(_Strict):
     age_seconds: int | None
 
 
+class ShownCertificate(_Strict):
+    """The certificate that was shown, without a natural person's name and number. Both ends of its validity count."""
+
+    subject: str | None
+    uscc: str | None
+    serial: str
+    issuer: str
+    fingerprint: str
+    algorithm: str | None
+    key_usage: list[str] | None
+    use: Literal["signing", "encryption", "both", "ca"]
+    not_before: Instant
+    not_after: Instant
+
+
+class PathStep(_Strict):
+    """An authority on the certification path, the last being the trust anchor."""
+
+    subject: str
+    fingerprint: str
+    trust_anchor: str | None
+    name: str | None
+    not_before: Instant
+    not_after: Instant
+
+
+class ChallengeRequest(_Strict):
+    """For whom and for what a lock is to sign."""
+
+    purpose: ShortText
+    relying_party: ShortText
+
+
+class Challenge(_Strict):
+    """What the lock signs: the bytes that `to_be_signed` is the base64 of."""
+
+    challenge_id: str
+    to_be_signed: str
+    expires_at: Instant
+
+
+class LockVerification(_Strict):
+    """An answer to a challenge. `signature` is base64 of DER or r‖s (SM2, ECDSA) or of the RSA signature."""
+
+    challenge_id: Annotated[str, Field(min_length=1, max_length=2048)]
+    certificate: Annotated[str, Field(min_length=1)]
+    chain: Annotated[list[str], Field(max_length=8)] | None = None
+    signature: Annotated[str, Field(min_length=1, max_length=4096)]
+    signature_format: Literal["raw"]
+    jurisdiction: ShortText
+    purpose: ShortText
+    relying_party: ShortText
+    valid_at: Instant | None = None
+    expected_subject: ExpectedSubject | None = None
+
+
 class Answer(_Strict):
-    """The answer to a query."""
+    """The answer to a query. `certificate` and `path` are there when a certificate was shown."""
 
     decision: Literal[OUTCOMES]  # type: ignore[valid-type]
     label: str
@@ -159,6 +221,8 @@ class Answer(_Strict):
     known_at: Instant
     fresh_until: Instant | None
     searched: list[Searched] | None = None
+    certificate: ShownCertificate | None = None
+    path: list[PathStep] | None = None
     evaluated_at: Instant
     receipt: str
     livemode: bool

@@ -39,14 +39,23 @@ def demo(
 
 
 def prepare(settings: "Settings") -> None:
-    """Store, keys and registers of the demonstration, whatever of them is not there yet."""
+    """Store, keys, registers and certification authorities of the demonstration, whatever is not there yet."""
     from app import clock
-    from app.demonstration.loader import load_demonstration
+    from app.demonstration.loader import EPOCH, load_demonstration
+    from app.softlock import install
     from app.store import schema
+    from app.store.writer import SqliteWriter
 
+    new = not settings.store_path.exists()
     schema.migrate(settings.store_path, "test", clock.now())
     _make_keys(settings)
     load_demonstration(settings, clock.now())
+    writer = SqliteWriter(settings.store_path)
+    try:
+        # Into the past of a new store only: what an older one was asked must be answered as before.
+        install.enter(settings, writer, clock.now(), EPOCH if new else None)
+    finally:
+        writer.close()
 
 
 def _make_keys(settings: "Settings") -> None:

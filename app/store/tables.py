@@ -86,6 +86,42 @@ class ReportRow(SQLModel, table=True):
     known_from: int = Field(sa_type=BigInteger)
 
 
+class RevocationListRow(SQLModel, table=True):
+    """A CRL whose signature was verified, by the digest of its authority's key and what part of it the list speaks of.
+
+    Never updated, never deleted.
+    """
+
+    __tablename__ = "revocation_list"
+    __table_args__ = (Index("revocation_list_issuer", "issuer_key", "this_update"),)
+    no: int | None = Field(default=None, primary_key=True)
+    issuer_key: str
+    scope: str
+    digest: str = Field(unique=True)
+    this_update: int = Field(sa_type=BigInteger)
+    known_from: int = Field(sa_type=BigInteger)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class DroppedEntryRow(SQLModel, table=True):
+    """A certificate that a list held and the next one of its scope no longer does: what was said is not forgotten."""
+
+    __tablename__ = "dropped_entry"
+    issuer_key: str = Field(primary_key=True)
+    serial: str = Field(primary_key=True)
+    list_no: int = Field(primary_key=True, foreign_key="revocation_list.no")
+
+
+class UsedChallengeRow(SQLModel, table=True):
+    """A challenge that was answered well, by the digest of its id, with the request and the answer it got."""
+
+    __tablename__ = "used_challenge"
+    challenge: str = Field(primary_key=True)
+    request: str
+    used_at: int = Field(sa_type=BigInteger)
+    answer: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 def core(model: type[SQLModel]) -> Table:
     """The table behind a model, for statements."""
     table: Table = SQLModel.metadata.tables[str(model.__tablename__)]
@@ -99,3 +135,6 @@ ISSUER = core(IssuerRow)
 CREDENTIAL = core(CredentialRow)
 VERSION = core(VersionRow)
 REPORT = core(ReportRow)
+REVOCATION_LIST = core(RevocationListRow)
+DROPPED_ENTRY = core(DroppedEntryRow)
+USED_CHALLENGE = core(UsedChallengeRow)

@@ -17,8 +17,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.ports import RegisterReport, StoreError, VersionRow
+from app.store.revocations import scope_of
 from app.store.schema import check
-from app.store.tables import CREDENTIAL, ISSUER, POLICY, REPORT, STORE_INFO, TYPE, VERSION
+from app.store.tables import (
+    CREDENTIAL,
+    DROPPED_ENTRY,
+    ISSUER,
+    POLICY,
+    REPORT,
+    REVOCATION_LIST,
+    STORE_INFO,
+    TYPE,
+    VERSION,
+)
+from keys.revocation.crl import RevocationList, parse_crl
 from registry.canonical import canonical_json
 from registry.document import PolicyDocument
 from registry.errors import PolicyError
@@ -146,6 +158,31 @@ class SqliteWriter:
 
         return self._record(work)
 
+    def add_revocation_list(self, crl: RevocationList, issuer_key: str, known_from: datetime | None = None) -> bool:
+        """Keeps a list whose signature the caller has verified; False when it is there already. Raises `StoreError`.
+
+        `issuer_key` is `registry.trust.key_digest` of the authority that signed it.
+        """
+
+        def work(connection: Connection, recorded_at: datetime) -> bool:
+            there = select(REVOCATION_LIST.c.no).where(REVOCATION_LIST.c.digest == crl.digest)
+            if connection.execute(there).first() is not None:
+                return False
+            _note_dropped(connection, crl, issuer_key)
+            connection.execute(
+                insert(REVOCATION_LIST).values(
+                    issuer_key=issuer_key,
+                    scope=scope_of(crl),
+                    digest=crl.digest,
+                    this_update=to_micros(crl.this_update),
+                    known_from=self._instant(known_from, recorded_at),
+                    content=crl.der,
+                )
+            )
+            return True
+
+        return self._record(work)
+
     def _append_version(self, connection: Connection, entry: VersionRow, number: int, known_from: int) -> int:
         there = connection.execute(
             select(VERSION.c.digest).where(VERSION.c.credential_no == number, VERSION.c.known_from == known_from)
@@ -165,6 +202,30 @@ class SqliteWriter:
             )
         )
         return 1
+
+
+def _note_dropped(connection: Connection, crl: RevocationList, issuer_key: str) -> None:
+    """Notes what the list before this one held and this one does not: an authority may forget, we do not."""
+    lists = REVOCATION_LIST.c
+    before = connection.execute(
+        select(lists.no, lists.content)
+        .where(
+            lists.issuer_key == issuer_key,
+            lists.scope == scope_of(crl),
+            lists.this_update <= to_micros(crl.this_update),
+        )
+        .order_by(lists.this_update.desc(), lists.no.desc())
+        .limit(1)
+    ).first()
+    if before is None:
+        return
+    gone = [
+        {"list_no": before.no, "issuer_key": issuer_key, "serial": f"{entry.serial:x}"}
+        for entry in parse_crl(before.content)
+        if entry.serial not in crl
+    ]
+    if gone:
+        connection.execute(insert(DROPPED_ENTRY).prefix_with("OR IGNORE"), gone)
 
 
 def _configure(connection: Any, record: object) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from app.ports import Found, Lookup, RegisterReader
+from app.ports import Found, LockMaterial, Lookup, RegisterReader
 from registry.decision import Decision, decide
 from registry.dossier import Dossier, RegisterState
 from registry.errors import Fault, QueryRefused
+from registry.lock import LockEvidence, Possession
 from registry.period import format_instant
 from registry.policy import Policy, PolicyHistory
 from registry.profile import CredentialProfile
@@ -18,9 +19,10 @@ from registry.verification import verify
 class Recognizer:
     """Holds the policy history beside the registers, and answers questions from both as of one instant."""
 
-    def __init__(self, reader: RegisterReader, policies: PolicyHistory) -> None:
+    def __init__(self, reader: RegisterReader, policies: PolicyHistory, locks: LockMaterial) -> None:
         self._reader = reader
         self._policies = policies
+        self._locks = locks
 
     @property
     def policies(self) -> PolicyHistory:
@@ -46,19 +48,29 @@ class Recognizer:
         Raises `QueryRefused` for a question that cannot be asked and `StoreError` when the store fails.
         """
         question = read_question(content, now, written=written)
+        return question, await self.answer(question)
+
+    async def answer(self, question: Question, possession: Possession | None = None) -> Decision:
+        """The decision on a question; `possession` shows that the holder of a lock was there.
+
+        Raises `QueryRefused` for a question that cannot be asked of the policy and `StoreError` when the store fails.
+        """
         while True:
             policies = self._policies
-            decision, generation = await self._decide(question, self.policy_at(question.known_at))
+            decision, generation = await self._decide(question, self.policy_at(question.known_at), possession)
             if generation == policies.generation:
-                return question, decision
+                return decision
             # Somebody entered policy since we read it: the answer must rest on what the store held.
             self._policies = await self._reader.policies()
 
-    async def _decide(self, question: Question, policy: Policy) -> tuple[Decision, int]:
+    async def _decide(self, question: Question, policy: Policy, possession: Possession | None) -> tuple[Decision, int]:
         profile = profile_for(question, policy)
         if profile is None:
             return await self._decide_by_id(question, policy)
         query = bind(question, profile)
+        if query.certificate is not None:
+            generation = await self._reader.generation()
+            return _judge(query, profile, policy, (), (), self._locks.evidence(possession)), generation
         if query.number is None:
             return _judge(query, profile, policy, (), ()), await self._reader.generation()
         number = profile.number.normalise(query.number)
@@ -116,9 +128,15 @@ def _judge(
     policy: Policy,
     found: tuple[Found, ...],
     registers: tuple[RegisterState, ...],
+    lock: LockEvidence | None = None,
 ) -> Decision:
     dossier = Dossier(
-        query=query, profile=profile, policy=policy, held=tuple([entry.held for entry in found]), registers=registers
+        query=query,
+        profile=profile,
+        policy=policy,
+        held=tuple([entry.held for entry in found]),
+        registers=registers,
+        lock=lock,
     )
     agreements = policy.agreements_for(query.jurisdiction, query.purpose, query.type)
     return decide(query, verify(dossier), agreements)

@@ -10,7 +10,7 @@ from app.usecases.recognize import Recognizer
 from keys.errors import KeysError
 from keys.jws import verify_compact
 from keys.key_ring import KeyRing
-from registry.errors import CanonicalError
+from registry.errors import CanonicalError, Fault, QueryRefused
 from registry.receipt import RECEIPT_TYPE, claims_problem, core
 
 ALGORITHMS = frozenset({"ES256"})
@@ -65,6 +65,9 @@ async def compare_with_today(
     """
     asked = {name: value for name, value in claims["query"].items() if value is not None and name != "known_at"}
     asked["credential"] = {name: value for name, value in asked["credential"].items() if value is not None}
+    if "certificate" in asked["credential"]:
+        # A receipt holds the fingerprint alone.
+        raise QueryRefused(Fault(pointer="/query/credential/certificate", code="query.certificate_needed"))
     if "id" in asked["credential"]:
         asked["credential"] = {"id": asked["credential"]["id"]}
     _, decision = await recognizer.recognize(asked, now)

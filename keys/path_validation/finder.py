@@ -7,6 +7,7 @@ from hashlib import sha256
 from threading import Lock
 
 from keys.certificate import Certificate
+from keys.path_validation import signatures
 from keys.path_validation.errors import PathError
 from keys.path_validation.full import validate_path
 from keys.path_validation.leaf import leaf_step
@@ -14,7 +15,7 @@ from keys.path_validation.path import Path
 from keys.revocation.names import folded
 
 MAX_KEPT = 512  # paths of CAs
-MAX_ISSUERS = 8  # certificates that are tried as the issuer of one
+MAX_ISSUERS = 32  # certificates that are tried as the issuer of one
 
 
 class PathFinder:
@@ -27,23 +28,38 @@ class PathFinder:
     def find(
         self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
     ) -> Path:
-        """Gives the path from a certificate to one of the anchors, its authorities valid at the instant.
+        """Gives the first of `find_all`. Raises PathError."""
+        return self.find_all(leaf, hints, anchors, instant)[0]
 
-        The certificate's own validity is not judged: a lock that has expired still has a path, and the caller says
-        that it has expired. `hints` may be anybody's. Revocation is not judged. Raises PathError.
+    def find_all(
+        self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+    ) -> tuple[Path, ...]:
+        """Gives a path from a certificate to one of the anchors through each of its issuers, never none.
+
+        Their authorities are valid at the instant. The certificate's own validity is not judged: a lock that has
+        expired still has a path, and the caller says that it has expired. `hints` may be anybody's. Revocation is not
+        judged: of several paths the caller takes the one that nothing speaks against. Raises PathError.
         """
         within = min(max(instant, leaf.not_before), leaf.not_after)
         refusal: PathError | None = None
+        found: list[Path] = []
         for issuer in _issuers(leaf, (*anchors, *hints)):
             try:
-                authority = self._path_of(issuer, hints, anchors, instant)
-                return leaf_step(leaf, _held(authority, instant, within), within)
+                authority = self._path_of(issuer, leaf, hints, anchors, instant)
+                found.append(leaf_step(leaf, _held(authority, instant, within), within))
             except PathError as error:
-                refusal = _better(refusal, error)
+                refusal = _better(refusal, _unsigned(issuer, leaf) or error)
+        if found:
+            return tuple(found)
         raise refusal or PathError("no_anchor", "no certificate given issued this one, up to an anchor")
 
     def _path_of(
-        self, issuer: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+        self,
+        issuer: Certificate,
+        leaf: Certificate,
+        hints: Sequence[Certificate],
+        anchors: Sequence[Certificate],
+        instant: datetime,
     ) -> Path:
         key = _name_of(issuer, hints, anchors, instant)
         with self._lock:
@@ -51,6 +67,10 @@ class PathFinder:
             if path is not None:
                 self._kept.move_to_end(key)
                 return path
+        # Who did not sign the leaf is not worth the building of a path, which hostile hints can make dear.
+        unsigned = _unsigned(issuer, leaf)
+        if unsigned is not None:
+            raise unsigned
         path = validate_path(issuer, hints, anchors, instant)
         with self._lock:
             self._kept[key] = path
@@ -91,6 +111,15 @@ def _issuers(leaf: Certificate, offered: Sequence[Certificate]) -> list[Certific
 def _other_key(leaf: Certificate, issuer: Certificate) -> bool:
     wanted, there = leaf.authority_key_id, issuer.subject_key_id
     return wanted is not None and there is not None and wanted != there
+
+
+def _unsigned(issuer: Certificate, leaf: Certificate) -> PathError | None:
+    """Why the issuer's key did not sign the leaf: said before anything else, whether its path was kept or not."""
+    try:
+        signatures.verify(issuer.spki, leaf.signature_algorithm, leaf.signature, leaf.tbs, None)
+    except PathError as error:
+        return error
+    return None
 
 
 def _held(path: Path, instant: datetime, within: datetime) -> Path:

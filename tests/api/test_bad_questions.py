@@ -39,9 +39,9 @@ REFUSED: list[Any] = [
     ("an empty fact", {"facts": {"parameter": ""}}, "query.empty", "/facts/parameter"),
     ("a null fact", {"facts": {"parameter": None}}, "query.wrong_kind", "/facts/parameter"),
     ("a certificate", {"credential": {"type": "ca-certificate", "certificate": "MIIB"}},
-     "query.certificate_not_supported", "/credential/certificate"),
-    ("a null certificate", {"credential": CREDENTIAL | {"certificate": None}}, "query.certificate_not_supported",
-     "/credential/certificate"),
+     "query.certificate_malformed", "/credential/certificate"),
+    ("a certificate beside a number", {"credential": CREDENTIAL | {"certificate": "MIIB"}},
+     "query.certificate_malformed", "/credential/certificate"),
     ("a lock in the future", {**LOCK, "facts": {}, "valid_at": "2999-01-01T00:00:00Z"}, "query.valid_at_in_future",
      "/valid_at"),
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from tests.support.requirements import require
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("app", "bench", "keys", "migrations", "registry", "tests")
+SOURCES = ("app", "bench", "conformance", "keys", "migrations", "registry", "tests")
 
 FILE_LINES = 500
 FUNCTION_LINES = 60

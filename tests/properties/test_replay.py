@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 
 from app import clock
+from app.bootstrap import lock_material
 from app.cli.demo import prepare
 from app.demonstration.loader import demonstration_documents
 from app.ports import RegisterReport, VersionRow
@@ -61,7 +62,7 @@ def questions(reader: SqliteReader) -> list[dict]:
 def answers(path: Path, asked: list[dict]) -> tuple[list[bytes], list[str]]:
     """The cores of all answers, and their decisions, from a freshly opened store."""
     reader = SqliteReader(path)
-    recognizer = Recognizer(reader, reader.load_policies())
+    recognizer = Recognizer(reader, reader.load_policies(), lock_material(path))
 
     async def ask() -> list:
         return [(await recognizer.recognize(question, clock.now()))[1] for question in asked]
@@ -152,7 +153,7 @@ def test_a_running_node_sees_policy_that_another_process_enters(tmp_path: Path) 
     settings = Settings(home=tmp_path)
     prepare(settings)
     reader = SqliteReader(settings.store_path)
-    recognizer = Recognizer(reader, reader.load_policies())
+    recognizer = Recognizer(reader, reader.load_policies(), lock_material(settings.store_path))
     question = {
         "credential": {"type": "inspection-body-qualification", "number": "222220349001"},
         "jurisdiction": "CN-SC",

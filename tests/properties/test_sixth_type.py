@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import clock
-from app.bootstrap import seed_policy
+from app.bootstrap import lock_material, seed_policy
 from app.messages import messages
 from app.ports import RegisterReport
 from app.presentation import answer_view
@@ -128,8 +128,9 @@ def _store(tmp_path: Path) -> Path:
 
 
 def test_a_sixth_type_by_files_alone(tmp_path: Path) -> None:
-    reader = SqliteReader(_store(tmp_path))
-    recognizer = Recognizer(reader, reader.load_policies())
+    path = _store(tmp_path)
+    reader = SqliteReader(path)
+    recognizer = Recognizer(reader, reader.load_policies(), lock_material(path))
 
     def ask(jurisdiction: str, industry: str, number: str = "cqo99000001") -> dict:
         content = {

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from app import clock
 from app.api.application import build_application
-from app.bootstrap import Node, issuer_name, key_passphrase, load_signer, open_node, software_version
+from app.bootstrap import Node, assemble, key_passphrase, open_node
 from app.cli.demo import prepare
 from app.ports import RegisterReport
 from app.settings import Settings
@@ -27,10 +27,8 @@ from app.store.reader import SqliteReader
 from app.store.writer import SqliteWriter
 from app.usecases.load_policy import read_policy_folder
 from app.usecases.load_register import version_rows
-from app.usecases.recognize import Recognizer
 from keys.custody import key_directory
 from registry.document import PolicyDocument
-from registry.receipt import Origin
 
 DEMONSTRATION = "demonstration"
 SETTINGS = tuple(f"ACCORD_{name.upper()}" for name in Settings.model_fields)
@@ -94,16 +92,8 @@ def build_world(name: str, home: Path, folders: Path) -> World:
     state = schema.migrate(settings.store_path, "test", clock.now())
     _make_keys(settings)
     _enter(settings, folder)
-    # By hand, since `open_node` enters the policy that comes with the software.
-    reader = SqliteReader(settings.store_path)
-    node = Node(
-        state=state,
-        reader=reader,
-        recognizer=Recognizer(reader, reader.load_policies()),
-        signer=load_signer(settings, state.mode),
-        ring=key_directory.load_ring(settings.keys_path),
-        origin=Origin(issuer=issuer_name(settings, state.mode), software=software_version(), livemode=False),
-    )
+    # `open_node` would enter the policy that comes with the software.
+    node = assemble(settings, state)
     return World(name=name, home=home, node=node)
 
 

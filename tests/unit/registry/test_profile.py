@@ -138,7 +138,7 @@ INSPECT = "purposes/inspect"
         (f"{INSPECT}/place_fact", "zz", "purposes.inspect.place_fact", "'zz' is not allowed; allowed: place, items"),
         (f"{INSPECT}/genuineness", "yes", "purposes.inspect.genuineness", "must be true or false"),
         (f"{INSPECT}/label", ABSENT, "purposes.inspect.label", "is missing"),
-        (f"{INSPECT}/hint", 1, "purposes.inspect.hint", "unknown key; known: catalogue, genuineness, label"),
+        (f"{INSPECT}/hint", 1, "purposes.inspect.hint", "unknown key; known: catalogue, genuineness, key_usage, label"),
         (f"{INSPECT}/not_at_home", "no", "purposes.inspect.not_at_home", "must be a table"),
         (
             f"{INSPECT}/optional",

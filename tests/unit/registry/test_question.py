@@ -57,6 +57,8 @@ def test_a_question_is_read_as_asked() -> None:
         type="licence",
         number="lc 110015",
         issuer="aa-office",
+        certificate=None,
+        chain=(),
         jurisdiction="BB",
         purpose="trade",
         valid_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -149,8 +151,15 @@ LONG, CONTROL = "x" * 201, "a\x00"
         ({"credential": {"id": "c", "number": "1", "type": "t"}}, [("/credential/id", "query.credential_named_twice")]),
         ({"credential": {"id": "c", "issuer": "a"}}, [("/credential/id", "query.credential_named_twice")]),
         ({"credential": {"id": "c", "colour": 1}}, [("/credential/colour", "query.unknown_member")]),
-        ({"credential": {"certificate": "MII"}}, [("/credential/certificate", "query.certificate_not_supported")]),
-        ({"credential": {"certificate": None}}, [("/credential/certificate", "query.certificate_not_supported")]),
+        (
+            {"credential": {"certificate": "MII"}},
+            [("/credential/certificate", "query.certificate_malformed"), ("/credential/type", "query.member_missing")],
+        ),
+        (
+            {"credential": {"type": "t", "certificate": 5}},
+            [("/credential/certificate", "query.wrong_kind")],
+        ),
+        ({"credential": {"type": "t", "chain": []}}, [("/credential/certificate", "query.member_missing")]),
         (
             {"credential": {"type": "licence", "number": "1", "issuer": "x" * 65}},
             [("/credential/issuer", "query.too_long")],
@@ -206,8 +215,8 @@ def test_several_faults_are_told_at_once() -> None:
         "a/b~c": 1,
     }
     assert found(content) == [
-        ("/credential/certificate", "query.certificate_not_supported"),
-        ("/credential/id", "query.credential_named_twice"),
+        ("/credential/certificate", "query.certificate_malformed"),
+        ("/credential/certificate", "query.credential_named_twice"),
         ("/credential/type", "query.member_missing"),
         ("/credential/shape", "query.unknown_member"),
         ("/jurisdiction", "query.member_missing"),
@@ -229,7 +238,7 @@ def test_faults_carry_what_their_message_needs() -> None:
     allowed = "credential, jurisdiction, purpose, valid_at, known_at, relying_party, expected_subject, facts"
     assert dict(fault.params) == {"name": "colour", "allowed": allowed}
     (fault,) = faults({**BASE, "credential": {"colour": 1}})
-    assert dict(fault.params) == {"name": "colour", "allowed": "id, type, number, issuer"}
+    assert dict(fault.params) == {"name": "colour", "allowed": "id, type, number, issuer, certificate, chain"}
     (fault,) = faults({**BASE, "expected_subject": {"name": "a", "colour": 1}})
     assert dict(fault.params) == {"name": "colour", "allowed": "uscc, name"}
     (fault,) = faults({**BASE, "known_at": "2027-01-01T00:00:00Z"})

@@ -1,0 +1,174 @@
+"""CPU of a lock check, from the bytes of a request to its verdict, against two raw SM2 verifications: the limit.
+
+Every lock and every challenge is another one, so nothing of a lock can be remembered. The CA's own path and its CRL of
+a million entries are read and verified once, as in a running node. Blocks of the three are interleaved in one run.
+"""
+
+import argparse
+import base64
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app import clock
+from app.api.body import parse_json
+from app.bootstrap import Node, open_node, settle
+from app.cli.demo import prepare
+from app.settings import Settings
+from app.store.writer import SqliteWriter
+from app.usecases.issue_receipt import issue_receipt
+from keys.algorithms import sm2
+from keys.algorithms.schemes import SCHEMES, load_key, verify
+from keys.certificate import Certificate, parse_certificate
+from keys.revocation.crl import parse_crl, verify_crl
+from registry.canonical import canonical_json, digest
+from registry.decision import Decision
+from registry.document import PolicyDocument
+from registry.trust import key_digest
+from tests.support import der_writer
+from tests.support.pki import Authority, unit
+
+_TEXT = {"zh": "测试", "en": "test"}
+_ASKED = {"relying_party": "测试平台", "purpose": "bidding.sign"}
+_SM2 = SCHEMES["sm2-sm3"]
+
+
+def _document(kind: str, content: dict[str, Any]) -> PolicyDocument:
+    content = {"version": 1, "name": _TEXT, **content}
+    named = digest(canonical_json(content))
+    return PolicyDocument(kind=kind, id=content["id"], version=1, digest=named, source=kind, content=content)
+
+
+def _policy(root: Certificate, ca: Certificate) -> list[PolicyDocument]:
+    anchor, issuing = (base64.b64encode(certificate.der).decode() for certificate in (root, ca))
+    listed = {
+        "jurisdiction": "CN-SC",
+        "relying_party": _ASKED["relying_party"],
+        "purposes": [_ASKED["purpose"]],
+        "entries": [{"ca": "bench-ca"}],
+    }
+    return [
+        _document("trust-anchor", {"id": "bench-root", "certificate": anchor, "qualifiers": ["bidding"]}),
+        _document("trust-anchor", {"id": "bench-ca", "certificate": issuing, "role": "intermediate"}),
+        _document("accepted-list", {"id": "bench-list", "legal_basis": [{"instrument": "测试"}], **listed}),
+    ]
+
+
+def _prepare(home: Path, entries: int) -> tuple[Node, Authority]:
+    """A node that trusts one hierarchy and holds its CRLs, the issuing CA's of so many entries."""
+    settings = Settings(home=home)
+    prepare(settings)
+    root = Authority.root("sm2")
+    ca = root.subordinate("四川测试CA")
+    now = clock.now()
+    period = {"this_update": now - timedelta(hours=1), "next_update": now + timedelta(days=7)}
+    revoked = (der_writer.Revoked(serial=(1 << 126) + number * 7919, at=now) for number in range(entries))
+    writer = SqliteWriter(settings.store_path)
+    writer.enter_policies(_policy(*(parse_certificate(one.certificate.der) for one in (root, ca))))
+    for authority, listed in ((root, ()), (ca, revoked)):
+        certificate, crl = parse_certificate(authority.certificate.der), parse_crl(authority.crl(listed, **period))
+        verify_crl(crl, certificate.spki)
+        writer.add_revocation_list(crl, key_digest(certificate))
+    writer.close()
+    return open_node(settings), ca
+
+
+def _requests(node: Node, ca: Authority, count: int) -> list[tuple[bytes, bytes, bytes]]:
+    """Bodies of requests, each by another lock over another challenge, with the certificate and the signature."""
+    made = []
+    for number in range(count):
+        lock = ca.issue(unit("sm2", number=number + 1))
+        challenge = node.verifier.challenge(**_ASKED, now=clock.now())
+        signature = lock.key.sign(challenge.to_be_signed)
+        body = {
+            "challenge_id": challenge.id,
+            "certificate": base64.b64encode(lock.der).decode(),
+            "signature": base64.b64encode(signature).decode(),
+            "signature_format": "raw",
+            "jurisdiction": "CN-SC",
+            **_ASKED,
+        }
+        made.append((orjson.dumps(body), lock.der, signature))
+    return made
+
+
+def _finish(coroutine: Coroutine[Any, Any, Decision]) -> Decision:
+    """The result of a coroutine that never has to wait: there is no event loop to pay for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        decision: Decision = done.value
+        return decision
+    raise SystemExit("judging a lock waited for something")
+
+
+def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes]], block: int) -> dict[str, float]:
+    """Median CPU microseconds of each kind, and the median ratio of the limit to each, block by block."""
+    verifier, issuer = node.verifier, load_key(parse_certificate(ca.certificate.der).spki)
+    limits = []
+    for body, der, signature in requests:
+        certificate = parse_certificate(der)
+        signed = verifier.read(orjson.loads(body), body, clock.now()).possession.message
+        limits.append((certificate, load_key(certificate.spki), signature, signed))
+
+    def raw(place: int) -> None:
+        certificate, key, signature, signed = limits[place]
+        verify(issuer, _SM2, certificate.signature, certificate.tbs)
+        verify(key, _SM2, signature, signed)
+
+    def check(place: int) -> Decision:
+        body = requests[place][0]
+        decision = _finish(verifier.judge(verifier.read(parse_json(body), body, clock.now())))
+        if decision.outcome != "recognized":
+            raise SystemExit(f"not recognised: {[reason.code for reason in decision.reasons]}")
+        return decision
+
+    def answer(place: int) -> None:
+        issue_receipt(check(place), node.origin, node.signer, clock.now())
+
+    kinds: dict[str, Callable[[int], object]] = {"limit": raw, "check": check, "receipt": answer}
+    spent: dict[str, list[float]] = {name: [] for name in kinds}
+    check(0)
+    for start in range(0, len(requests), block):
+        places = range(start, min(start + block, len(requests)))
+        for name, work in kinds.items():
+            before = time.process_time_ns()
+            for place in places:
+                work(place)
+            spent[name].append((time.process_time_ns() - before) / len(places) / 1000)
+    found = {name: statistics.median(values) for name, values in spent.items()}
+    for name in ("check", "receipt"):
+        shares = [limit / value for limit, value in zip(spent["limit"], spent[name], strict=True)]
+        found[f"{name} share"] = statistics.median(shares)
+    return found
+
+
+def main() -> None:
+    """Prints what a lock check costs beside its limit. Exits 1 below the gates, where these are given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--locks", type=int, default=1_000, help="distinct locks")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="entries of the CRL")
+    parser.add_argument("--block", type=int, default=50, help="locks between two looks at the clock")
+    parser.add_argument("--gate", type=float, help="exit 1 when the check reaches less than this share of the limit")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        node, ca = _prepare(Path(folder), arguments.entries)
+        requests = _requests(node, ca, arguments.locks)
+        settle()
+        found = _measure(node, ca, requests, arguments.block)
+    print(f"distinct locks              {arguments.locks}, SM2 by {sm2.backend().name}, CRL of {arguments.entries}")
+    print(f"two raw verifications       {found['limit']:.0f} us")
+    print(f"lock check                  {found['check']:.0f} us, {found['check share']:.0%} of the limit (goal 75 %)")
+    print(f"with a signed receipt       {found['receipt']:.0f} us, {found['receipt share']:.0%} (goal 60 %)")
+    if arguments.gate is not None and found["check share"] < arguments.gate:
+        raise SystemExit(f"the check reaches less than {arguments.gate:.0%} of the limit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+"""Judges a CA lock that was shown: the nine checks of a certificate, each a finding.
+
+What only a lock has: a certificate as bytes, a signature that shows possession, a certification path, revocation
+lists, and a list of accepted authorities in the place of an agreement.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Protocol
+
+from msgspec import Struct
+
+from keys.algorithm_policy import allowed
+from keys.algorithms.raw import as_der, default_scheme
+from keys.algorithms.schemes import load_key, scheme_from_identifier
+from keys.algorithms.schemes import verify as verify_signature
+from keys.certificate import Certificate
+from keys.errors import KeysError
+from keys.path_validation.errors import PathError
+from keys.path_validation.path import Path
+from keys.revocation.judgement import KnownCrl, RevocationPolicy, RevocationVerdict, judge
+from registry.canonical import digest
+from registry.credential import Credential
+from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
+from registry.holder import credential_of, issuer_of
+from registry.identifiers import comparable
+from registry.jurisdiction import Authority, office_for
+from registry.policy import Policy
+from registry.profile import CredentialProfile, Purpose
+from registry.query import RecognitionQuery
+from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
+
+COMPROMISES = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
+_SKEW = timedelta(minutes=5)
+"""So far ahead of ours may an authority's clock be."""
+_GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "status.suspended": 4, "status.revoked": 5}
+_RELYING_PARTY: Params = {"facts": "relying_party", "count": 1}
+_SKIPPED = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
+
+
+class Possession(Struct, frozen=True, kw_only=True):
+    """A signature that is to show that the holder has the key, and over what.
+
+    `problem` is the code of what is wrong with the challenge itself: unknown, expired, used, or for somebody else.
+    """
+
+    message: bytes
+    signature: bytes
+    problem: str | None = None
+    expires_at: datetime | None = None
+
+
+class PathFinder(Protocol):
+    """Finds certification paths. Raises `PathError` where there is none."""
+
+    def find_all(
+        self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+    ) -> tuple[Path, ...]:
+        """The paths from the leaf to the anchors, one through each of its issuers, valid at the instant."""
+        ...
+
+
+class RevocationEvidence(Protocol):
+    """The revocation lists that a node holds."""
+
+    def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownCrl]:
+        """The lists by an authority that were known then and could tell of one of its certificates.
+
+        The newest, the newest issued before the certificate's end, and whichever listed it and was followed by one
+        that does not. Each signature was verified when the list was taken in.
+        """
+        ...
+
+
+class LockEvidence(Struct, frozen=True, kw_only=True):
+    """What came with the question, and what the node holds to judge it by."""
+
+    possession: Possession | None
+    paths: PathFinder
+    revocation: RevocationEvidence
+
+
+class Revocation(Struct, frozen=True, kw_only=True):
+    """What the revocation lists say."""
+
+    verdict: RevocationVerdict
+    as_of: datetime | None
+    """How far the list reaches that reaches least, of those that a good answer rests on."""
+    fresh_until: datetime | None
+    lists: tuple[str, ...]
+    """The digests of every list behind the answer, those about the authorities on the path too."""
+
+
+class JudgedLock(Struct, frozen=True, kw_only=True):
+    """What judging a lock brought to light besides the findings."""
+
+    certificate: Certificate
+    path: tuple[Certificate, ...]
+    anchor: TrustAnchor | None
+    revocation: Revocation | None
+    accepted: AcceptedList | None
+    credential: Credential
+    issuer: Authority | None
+    algorithm_policy: str
+    signed: str | None
+    """The digest of what was signed to show possession."""
+
+
+class LockCase(Struct, frozen=True, kw_only=True):
+    """The lock under judgement and what every check needs of it."""
+
+    query: RecognitionQuery
+    profile: CredentialProfile
+    purpose: Purpose
+    policy: Policy
+    certificate: Certificate
+    evidence: LockEvidence
+
+    def finding(self, check: str, result: Result, code: str, variant: str = "", params: Params = NO_PARAMS) -> Finding:
+        """A finding with the law on the check and the office to ask."""
+        query, policy = self.query, self.policy
+        return Finding(
+            check=check,
+            result=result,
+            code=code,
+            variant=variant,
+            params=params,
+            legal_basis=self.profile.bases[check],
+            contact=office_for(policy.jurisdictions[query.jurisdiction], self.profile.id, None, policy.gazetteer),
+        )
+
+
+def _passed(check: str, code: str, variant: str = "", params: Params = NO_PARAMS) -> Finding:
+    return Finding(check=check, result="passed", code=code, variant=variant, params=params)
+
+
+def _path(case: LockCase) -> tuple[Finding, Path | None, TrustAnchor | None, Revocation | None]:
+    """The path to an anchor that serves the purpose, there and then, and what the lists say along it."""
+    query, trust = case.query, case.policy.trust
+    serving = trust.serving(case.purpose.qualifier or "", query.jurisdiction, query.valid_at)
+    hints = (*(held.certificate for held in trust.anchors.values()), *query.chain)
+    try:
+        paths = case.evidence.paths.find_all(
+            case.certificate, hints, [anchor.certificate for anchor in serving], query.valid_at
+        )
+    except PathError as error:
+        if error.code == "path.no_anchor":
+            params: Params = {"issuer": issuer_of(case.certificate)}
+            return case.finding("path", "failed", "path.no_anchor", "certificate", params), None, None, None
+        return case.finding("path", "failed", "path.invalid", "", {"step": error.step}), None, None, None
+    path, revocation = _best([(path, _revocation(case, path)) for path in paths])
+    anchor = next(entry for entry in serving if entry.certificate.der == path.certificates[-1].der)
+    finding = _passed("path", "path.valid", "", {"anchor": anchor.name, "anchor_id": anchor.id})
+    return finding, path, anchor, revocation
+
+
+def _best(found: Sequence[tuple[Path, Revocation]]) -> tuple[Path, Revocation]:
+    """The path that nothing speaks against, if there is one: any path suffices (RFC 5280 6).
+
+    Nobody chooses it by the order of what he sends: of equals the first by fingerprint counts.
+    """
+    if len(found) == 1:
+        return found[0]
+    return min(found, key=lambda entry: (_grave(entry[1].verdict), [one.fingerprint for one in entry[0].certificates]))
+
+
+def _algorithms(case: LockCase, path: Path | None) -> Finding:
+    """What the algorithms of lock and path are worth at `known_at`: a caller's `valid_at` never relaxes it."""
+    certificates = (case.certificate, case.certificate) if path is None else path.certificates
+    try:
+        signed = [
+            (scheme_from_identifier(subject.signature_algorithm), load_key(issuer.spki))
+            for subject, issuer in pairwise(certificates)
+        ]
+        own = load_key(case.certificate.spki)
+    except KeysError as error:
+        return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": error.detail})
+    for scheme, key in (*signed, (default_scheme(own), own)):
+        why = allowed(case.policy.algorithms.rules, scheme, key, case.query.known_at)
+        if why is not None:
+            return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": why})
+    return _passed("format", "lock.readable")
+
+
+def _signature(case: LockCase) -> Finding:
+    """Possession: the signature over the challenge, judged now."""
+    possession = case.evidence.possession
+    if possession is None:
+        return case.finding("signature", "indeterminate", "signature.missing", "certificate")
+    if possession.problem is not None:
+        given = {} if possession.expires_at is None else {"expires_at": possession.expires_at}
+        return case.finding("signature", "failed", possession.problem, "", given)
+    try:
+        key = load_key(case.certificate.spki)
+        verify_signature(key, default_scheme(key), as_der(key, possession.signature), possession.message)
+    except KeysError:
+        return case.finding("signature", "failed", "signature.wrong")
+    return _passed("signature", "signature.verified")
+
+
+def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+    query, evidence, usage = case.query, case.evidence, issuer.key_usage
+    # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
+    may_sign = usage is None or "cRLSign" in usage
+    return judge(
+        certificate.serial,
+        certificate.issuer,
+        evidence.revocation.lists_of(issuer, query.known_at, certificate) if may_sign else (),
+        valid_at=query.valid_at,
+        known_at=query.known_at,
+        certificate_end=certificate.not_after,
+        policy=RevocationPolicy(max_age=case.profile.max_age, skew=_SKEW),
+        distribution_points=certificate.distribution_points,
+        is_ca=certificate.is_ca,
+    )
+
+
+def _grave(verdict: RevocationVerdict) -> int:
+    return _GRAVITY[verdict.reason if verdict.state == "revoked" else verdict.state]
+
+
+def _revocation(case: LockCase, path: Path) -> Revocation:
+    """What the lists say of the lock, or of an authority on its path where that is worse."""
+    found = [_verdict(case, subject, issuer) for subject, issuer in pairwise(path.certificates)]
+    ends = [verdict.fresh_until for verdict in found if verdict.fresh_until is not None]
+    reached = [verdict.as_of for verdict in found if verdict.as_of is not None]
+    worst = max(found, key=_grave)
+    good = worst.state == "good"
+    return Revocation(
+        verdict=worst,
+        lists=tuple(sorted({name for verdict in found for name in verdict.crls})),
+        as_of=min(reached, default=None) if good else worst.as_of,
+        fresh_until=min(ends, default=None) if good else worst.fresh_until,
+    )
+
+
+def _status(case: LockCase, found: Revocation | None) -> Finding:
+    if found is None:
+        return _SKIPPED["status"]
+    verdict = found.verdict
+    if verdict.state == "good":
+        return _passed("status", "status.in_force", "certificate")
+    if verdict.state == "revoked" and verdict.entry is not None:
+        params: Params = {"effective_at": verdict.entry.effective_at, "reason": verdict.entry.reason or "unspecified"}
+        if verdict.reason == "status.suspended":
+            return case.finding("status", "failed", "status.suspended", "certificate", params)
+        variant = "compromise" if verdict.entry.reason in COMPROMISES else "certificate"
+        return case.finding("status", "failed", "status.revoked", variant, params)
+    return case.finding("status", "indeterminate", *_unclear(found))
+
+
+def _unclear(found: Revocation) -> tuple[str, str, Params]:
+    """Code, variant and values of revocation evidence that does not tell."""
+    if found.verdict.state == "undetermined":
+        return "revocation.stale", "compromise", {}
+    if found.verdict.state == "stale" and found.as_of is not None:
+        return "revocation.stale", "", {"as_of": found.as_of}
+    return "revocation.missing", "", {}
+
+
+def _freshness(case: LockCase, found: Revocation | None) -> Finding:
+    if found is None:
+        return _SKIPPED["freshness"]
+    if found.verdict.state in ("good", "revoked") and found.as_of is not None:
+        return _passed("freshness", "revocation.fresh", "", {"as_of": found.as_of})
+    return case.finding("freshness", "indeterminate", *_unclear(found))
+
+
+def _validity(case: LockCase) -> Finding:
+    """Both ends of a certificate's validity are included (RFC 5280 4.1.2.5)."""
+    certificate, valid_at = case.certificate, case.query.valid_at
+    end: Params = {"not_after": certificate.not_after}
+    if valid_at < certificate.not_before:
+        params: Params = {"valid_from": certificate.not_before}
+        return case.finding("validity", "failed", "validity.not_yet", "certificate", params)
+    if valid_at > certificate.not_after:
+        return case.finding("validity", "failed", "validity.expired", "certificate", end)
+    return _passed("validity", "validity.current", "certificate", end)
+
+
+def _scope(case: LockCase) -> Finding:
+    usage, wanted = case.certificate.key_usage, case.purpose.key_usage
+    if usage is None or not wanted or usage & wanted:
+        return _passed("scope", "key_usage.fits")
+    params: Params = {"given": ", ".join(sorted(usage)), "wanted": ", ".join(sorted(wanted))}
+    return case.finding("scope", "failed", "key_usage.wrong", "", params)
+
+
+def _subject(case: LockCase, credential: Credential) -> Finding:
+    expected, subject = case.query.expected_subject, credential.subject
+    if expected is None:
+        return _SKIPPED["subject"]
+    if expected.uscc is not None and subject.uscc is None:
+        return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
+    same_uscc = expected.uscc is None or expected.uscc == subject.uscc
+    same_name = expected.name is None or comparable(expected.name) == comparable(subject.name)
+    if same_uscc and same_name:
+        return _passed("subject", "subject.matches")
+    return case.finding("subject", "failed", "subject.mismatch")
+
+
+def _accepted(case: LockCase, path: Path | None) -> tuple[Finding, AcceptedList | None]:
+    """Whether an authority of the path is on the list that decides, at `valid_at`."""
+    query, trust = case.query, case.policy.trust
+    accepted = trust.list_for(query.jurisdiction, query.relying_party, query.purpose)
+    if accepted is None:
+        if trust.platform_lists(query.jurisdiction, query.purpose):
+            return case.finding("issuer", "indeterminate", "facts.missing", "relying_party", _RELYING_PARTY), None
+        return case.finding("issuer", "indeterminate", "agreement.none", "accepted_list"), None
+    if path is None:
+        return _SKIPPED["issuer"], None
+    authorities = [anchor for certificate in path.certificates[1:] for anchor in trust.of_key(certificate)]
+    named = trust.of_key(path.certificates[1])
+    name = named[0].name if named else path.certificates[1].subject_text
+    params: dict[str, Param] = {"ca": name, "list": accepted.name, "list_id": accepted.id}
+    entries = accepted.entries_for(anchor.id for anchor in authorities)
+    if any(query.valid_at in entry.period for entry in entries):
+        return _passed("issuer", "issuer.accepted", "", params), accepted
+    return case.finding("issuer", "failed", "issuer.not_accepted", *_when(entries, query.valid_at, params)), accepted
+
+
+def _when(entries: Sequence[AcceptedCa], instant: datetime, params: dict[str, Param]) -> tuple[str, Params]:
+    """Variant and values for an authority that is on the list at another time, or never."""
+    coming = [
+        entry.period.start for entry in entries if entry.period.start is not None and instant < entry.period.start
+    ]
+    gone = [entry.period.end for entry in entries if entry.period.end is not None and entry.period.end <= instant]
+    if gone:
+        return "ended", params | {"ended": max(gone)}
+    if coming:
+        return "not_yet", params | {"starts": min(coming)}
+    return "", params
+
+
+def _issuing_authority(case: LockCase, path: Path | None) -> Authority | None:
+    """The body behind the certificate that signed the lock, where a trust anchor file names it."""
+    named = () if path is None else case.policy.trust.of_key(path.certificates[1])
+    bodies = [anchor.authority for anchor in named if anchor.authority is not None]
+    return case.policy.authorities[bodies[0]] if bodies else None
+
+
+def _issuer_id(case: LockCase, issuer: Authority | None, path: Path | None) -> str:
+    """The issuer by the id of its authority, else of the file that names its key, else by its name."""
+    if issuer is not None:
+        return issuer.id
+    named = () if path is None else case.policy.trust.of_key(path.certificates[1])
+    return named[0].id if named else issuer_of(case.certificate)
+
+
+def _attributes(certificate: Certificate) -> dict[str, str]:
+    try:
+        return {"algorithm": load_key(certificate.spki).family, "use": certificate.use}
+    except KeysError:
+        return {"use": certificate.use}
+
+
+def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
+    """The findings of all checks but `agreement`. Total: whatever a lock, a list or an asker could hold."""
+    path_finding, path, anchor, revocation = _path(case)
+    issuer = _issuing_authority(case, path)
+    accepted_finding, accepted = _accepted(case, path)
+    name = _issuer_id(case, issuer, path)
+    credential = credential_of(case.certificate, case.profile.id, name, _attributes(case.certificate))
+    checks = {
+        "format": _algorithms(case, path),
+        "signature": _signature(case),
+        "path": path_finding,
+        "issuer": accepted_finding,
+        "status": _status(case, revocation),
+        "validity": _validity(case),
+        "scope": _scope(case),
+        "subject": _subject(case, credential),
+        "freshness": _freshness(case, revocation),
+    }
+    judged = JudgedLock(
+        certificate=case.certificate,
+        path=() if path is None else path.certificates,
+        anchor=anchor,
+        revocation=revocation,
+        accepted=accepted,
+        credential=credential,
+        issuer=issuer,
+        algorithm_policy=case.policy.algorithms.digest,
+        signed=None if case.evidence.possession is None else digest(case.evidence.possession.message),
+    )
+    return checks, judged
