@@ -70,6 +70,8 @@ def _credential(decision: Decision) -> dict[str, Any] | None:
 
 def evidence(decision: Decision) -> list[tuple[str, ...]]:
     """For each check the digests of what it rested on: the credential's version, the agreement, the policy file."""
+    if decision.lock is not None:
+        return _lock_evidence(decision, decision.lock)
     held = () if decision.held is None else (decision.held.digest,)
     agreement = () if decision.agreement is None else (decision.agreement.digest,)
     catalogue: tuple[str, ...] = ()
@@ -86,6 +88,21 @@ def evidence(decision: Decision) -> list[tuple[str, ...]]:
         else held
         for finding in decision.checks
     ]
+
+
+def _lock_evidence(decision: Decision, lock: JudgedLock) -> list[tuple[str, ...]]:
+    """The same of a lock: its certificate, the path, the revocation lists, the accepted list."""
+    lists = () if lock.revocation is None else lock.revocation.lists
+    accepted = () if lock.accepted is None else (lock.accepted.digest,)
+    rested = {
+        "path": tuple(certificate.fingerprint for certificate in lock.path),
+        "issuer": accepted,
+        "agreement": accepted,
+        "status": lists,
+        "freshness": lists,
+    }
+    shown = (lock.certificate.fingerprint,)
+    return [() if finding.result == "skipped" else rested.get(finding.check, shown) for finding in decision.checks]
 
 
 def core(decision: Decision) -> dict[str, Any]:

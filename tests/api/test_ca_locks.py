@@ -145,6 +145,12 @@ def test_the_receipt_verifies_and_holds_what_the_lock_was_judged_by(place: Place
     assert claims["time_source"] == "asserted"
     assert claims["digests"]["trust_anchor"].startswith("sha256:")
     assert claims["digests"]["algorithm_policy"].startswith("sha256:")
+    rested = {entry["name"]: entry["evidence"] for entry in answer["checks"]}
+    assert rested["path"] == claims["lock"]["path"]
+    assert rested["status"] == rested["freshness"] == claims["lock"]["revocation_lists"]
+    assert rested["issuer"] == rested["agreement"] == [claims["agreement"]["digest"]]
+    assert rested["format"] == rested["signature"] == rested["scope"] == [digest(shown.der)]
+    assert rested["subject"] == []
 
 
 def test_an_answer_is_fresh_until_the_first_of_its_lists_ends(place: Place) -> None:
