@@ -72,7 +72,7 @@ def older(store: Path) -> None:
 
 
 def newer(store: Path) -> None:
-    change(store, "UPDATE alembic_version SET version_num = '0002'")
+    change(store, "UPDATE alembic_version SET version_num = '9999'")
 
 
 def policy_damaged(store: Path) -> None:

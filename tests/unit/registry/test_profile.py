@@ -148,6 +148,13 @@ INSPECT = "purposes/inspect"
         ),
         (f"{INSPECT}/scope/0/kind", "all", "purposes.inspect.scope[0].kind", "allowed: row, subset, area, range"),
         (f"{INSPECT}/catalogue", True, "catalogue", "is missing, and a purpose uses it"),
+        (
+            f"{INSPECT}/key_usage",
+            ["signing"],
+            "purposes.inspect.key_usage",
+            "'signing' is not allowed; allowed: digitalS",
+        ),
+        (f"{INSPECT}/qualifier", "trading", "purposes.inspect.qualifier", "allowed: bidding, government-seal"),
         ("legal_basis", [], "legal_basis", "needs at least 1"),
         ("legal_basis/0/checks", ["scope"], "legal_basis", "needs at least one entry without 'checks'"),
         (
