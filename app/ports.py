@@ -90,8 +90,8 @@ class LockMaterial(Protocol):
 class ChallengeStore(Protocol):
     """Remembers used challenges, in whatever process and also after a restart. Each raises `StoreError`."""
 
-    def find(self, challenge: str) -> tuple[str, bytes] | None:
-        """The request that used a challenge and the answer it got."""
+    def find(self, challenge: str) -> tuple[str, bytes, datetime] | None:
+        """The request that used a challenge, the answer it got, and when."""
         ...
 
     def use(self, challenge: str, request: str, answer: bytes, now: datetime) -> bool:

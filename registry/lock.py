@@ -23,7 +23,7 @@ from keys.revocation.judgement import KnownCrl, RevocationPolicy, RevocationVerd
 from registry.canonical import digest
 from registry.credential import Credential
 from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
-from registry.holder import credential_of, issuer_of
+from registry.holder import UNNAMED, credential_of, issuer_of, names_of
 from registry.identifiers import comparable
 from registry.jurisdiction import Authority, office_for
 from registry.policy import Policy
@@ -34,6 +34,8 @@ from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 COMPROMISES = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
 _SKEW = timedelta(minutes=5)
 """So far ahead of ours may an authority's clock be."""
+# Purposes of servers, code, responders and clocks: id-kp-serverAuth, codeSigning, timeStamping, OCSPSigning.
+_NO_HOLDERS = frozenset(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 3, 8, 9))
 _GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "status.suspended": 4, "status.revoked": 5}
 _RELYING_PARTY: Params = {"facts": "relying_party", "count": 1}
 _SKIPPED = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
@@ -88,6 +90,8 @@ class Revocation(Struct, frozen=True, kw_only=True):
     as_of: datetime | None
     """How far the list reaches that reaches least, of those that a good answer rests on."""
     fresh_until: datetime | None
+    issuer_compromised: bool
+    """Whether the certificate that issued the lock was revoked because its key was no longer safe."""
     lists: tuple[str, ...]
     """The digests of every list behind the answer, those about the authorities on the path too."""
 
@@ -158,11 +162,18 @@ def _path(case: LockCase) -> tuple[Finding, Path | None, TrustAnchor | None, Rev
 def _best(found: Sequence[tuple[Path, Revocation]]) -> tuple[Path, Revocation]:
     """The path that nothing speaks against, if there is one: any path suffices (RFC 5280 6).
 
-    Nobody chooses it by the order of what he sends: of equals the first by fingerprint counts.
+    But where one certificate of the issuing key was revoked as compromised, every other of that key is as bad.
+    Nobody chooses by the order of what he sends: of equals the first by fingerprint counts.
     """
     if len(found) == 1:
         return found[0]
-    return min(found, key=lambda entry: (_grave(entry[1].verdict), [one.fingerprint for one in entry[0].certificates]))
+
+    def rank(entry: tuple[Path, Revocation]) -> tuple[bool, int, list[str]]:
+        path, revocation = entry
+        fingerprints = [certificate.fingerprint for certificate in path.certificates]
+        return not revocation.issuer_compromised, _grave(revocation.verdict), fingerprints
+
+    return min(found, key=rank)
 
 
 def _algorithms(case: LockCase, path: Path | None) -> Finding:
@@ -227,7 +238,9 @@ def _revocation(case: LockCase, path: Path) -> Revocation:
     reached = [verdict.as_of for verdict in found if verdict.as_of is not None]
     worst = max(found, key=_grave)
     good = worst.state == "good"
+    issuing = found[1].entry if len(found) > 1 else None
     return Revocation(
+        issuer_compromised=issuing is not None and issuing.reason in COMPROMISES,
         verdict=worst,
         lists=tuple(sorted({name for verdict in found for name in verdict.crls})),
         as_of=min(reached, default=None) if good else worst.as_of,
@@ -280,10 +293,16 @@ def _validity(case: LockCase) -> Finding:
 
 
 def _scope(case: LockCase) -> Finding:
+    """Whether the certificate's usages serve the purpose. Of one that states none it cannot be told."""
     usage, wanted = case.certificate.key_usage, case.purpose.key_usage
-    if usage is None or not wanted or usage & wanted:
+    extended = case.certificate.extended_key_usage
+    params: Params = {"given": ", ".join(sorted(usage or ())), "wanted": ", ".join(sorted(wanted))}
+    if extended is not None and set(extended) <= _NO_HOLDERS:
+        return case.finding("scope", "failed", "key_usage.wrong", "extended", {"given": ", ".join(extended)})
+    if usage is None and wanted:
+        return case.finding("scope", "indeterminate", "key_usage.wrong", "absent", params)
+    if not wanted or (usage or frozenset()) & wanted:
         return _passed("scope", "key_usage.fits")
-    params: Params = {"given": ", ".join(sorted(usage)), "wanted": ", ".join(sorted(wanted))}
     return case.finding("scope", "failed", "key_usage.wrong", "", params)
 
 
@@ -294,9 +313,12 @@ def _subject(case: LockCase, credential: Credential) -> Finding:
     if expected.uscc is not None and subject.uscc is None:
         return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
     same_uscc = expected.uscc is None or expected.uscc == subject.uscc
-    same_name = expected.name is None or comparable(expected.name) == comparable(subject.name)
+    names = {comparable(name) for name in names_of(case.certificate)}
+    same_name = expected.name is None or comparable(expected.name) in names
     if same_uscc and same_name:
         return _passed("subject", "subject.matches")
+    if same_uscc and names == {comparable(UNNAMED)}:
+        return case.finding("subject", "indeterminate", "subject.mismatch", "name_unknown")
     return case.finding("subject", "failed", "subject.mismatch")
 
 
@@ -314,7 +336,8 @@ def _accepted(case: LockCase, path: Path | None) -> tuple[Finding, AcceptedList 
     named = trust.of_key(path.certificates[1])
     name = named[0].name if named else path.certificates[1].subject_text
     params: dict[str, Param] = {"ca": name, "list": accepted.name, "list_id": accepted.id}
-    entries = accepted.entries_for(anchor.id for anchor in authorities)
+    # A file that had ended by then speaks for nobody.
+    entries = accepted.entries_for(anchor.id for anchor in authorities if query.valid_at in anchor.effective)
     if any(query.valid_at in entry.period for entry in entries):
         return _passed("issuer", "issuer.accepted", "", params), accepted
     return case.finding("issuer", "failed", "issuer.not_accepted", *_when(entries, query.valid_at, params)), accepted

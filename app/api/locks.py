@@ -95,7 +95,7 @@ class VerificationEndpoint:
         verifier, now = self._node.verifier, clock.now()
         attempt = verifier.read(parse_json(body), body, now)
         for _ in range(_TRIES):
-            attempt, answer = verifier.earlier(attempt)
+            attempt, answer = verifier.earlier(attempt, now)
             if answer is None:
                 answer = await self._answer(attempt, scope)
             if answer is not None:

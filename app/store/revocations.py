@@ -22,7 +22,7 @@ from registry.trust import key_digest
 
 SERVING = 4
 """So many of an authority's newest lists of one scope are asked: the last one and what it replaced."""
-_KEPT = 64  # parsed lists; a list of a million entries takes about 200 MB, and no authority of the field has one
+_KEPT = 1024  # parsed lists; one of a million entries takes about 54 MB, and no authority of the field has one
 
 
 class _Row(Struct, frozen=True, order=True):
@@ -59,7 +59,7 @@ class RevocationShelf:
             )
             self._connection.execute("PRAGMA query_only = ON")
         self._rows: dict[str, dict[str, list[_Row]]] = {}
-        self._dropped: dict[tuple[str, str], set[int]] = {}
+        self._changed: dict[tuple[str, str], set[int]] = {}
         self._seen = 0
         self._parsed: OrderedDict[int, RevocationList] = OrderedDict()
         self.refresh()
@@ -80,9 +80,9 @@ class RevocationShelf:
             self._seen = no
         if fresh:
             for issuer_key, serial, list_no in self._query(
-                "SELECT issuer_key, serial, list_no FROM dropped_entry WHERE list_no > ?1", 0
+                "SELECT issuer_key, serial, list_no FROM changed_entry WHERE list_no > ?1", 0
             ):
-                self._dropped.setdefault((issuer_key, serial), set()).add(list_no)
+                self._changed.setdefault((issuer_key, serial), set()).add(list_no)
         for issuer_key, scope in {(row[1], row[2]) for row in fresh}:
             for row in self._rows[issuer_key][scope][-SERVING:]:
                 self._list(row.no)
@@ -90,11 +90,11 @@ class RevocationShelf:
     def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate | None = None) -> Sequence[KnownCrl]:
         """The newest lists of each scope by this authority that were known then, and those that tell of a certificate.
 
-        These are the newest issued before its end, and each that held it and was followed by one that does not.
+        These are the newest issued before its end, and each whose words about it the next one did not repeat.
         Raises `StoreError`.
         """
         issuer_key, known = key_digest(issuer), to_micros(known_at)
-        dropped = () if about is None else self._dropped.get((issuer_key, f"{about.serial:x}"), ())
+        changed = () if about is None else self._changed.get((issuer_key, f"{about.serial:x}"), ())
         end = None if about is None else to_micros(about.not_after)
         wanted: dict[int, _Row] = {}
         for rows in self._rows.get(issuer_key, {}).values():
@@ -102,8 +102,8 @@ class RevocationShelf:
             wanted |= {row.no: row for row in there[-SERVING:]}
             if end is not None and there and there[-1].this_update > end:
                 wanted |= {row.no: row for row in [row for row in there if row.this_update <= end][-SERVING:]}
-            if dropped:
-                wanted |= {row.no: row for row in there if row.no in dropped}
+            if changed:
+                wanted |= {row.no: row for row in there if row.no in changed}
         return [KnownCrl(crl=self._list(row.no), known_from=from_micros(row.known_from)) for row in wanted.values()]
 
     def holds(self, named: str) -> bool:

@@ -103,10 +103,10 @@ class RevocationListRow(SQLModel, table=True):
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
-class DroppedEntryRow(SQLModel, table=True):
-    """A certificate that a list held and the next one of its scope no longer does: what was said is not forgotten."""
+class ChangedEntryRow(SQLModel, table=True):
+    """A certificate of which a list says what the next one of its scope does not: what was said is not forgotten."""
 
-    __tablename__ = "dropped_entry"
+    __tablename__ = "changed_entry"
     issuer_key: str = Field(primary_key=True)
     serial: str = Field(primary_key=True)
     list_no: int = Field(primary_key=True, foreign_key="revocation_list.no")
@@ -116,6 +116,7 @@ class UsedChallengeRow(SQLModel, table=True):
     """A challenge that was answered well, by the digest of its id, with the request and the answer it got."""
 
     __tablename__ = "used_challenge"
+    __table_args__ = (Index("used_challenge_used_at", "used_at"),)
     challenge: str = Field(primary_key=True)
     request: str
     used_at: int = Field(sa_type=BigInteger)
@@ -136,5 +137,5 @@ CREDENTIAL = core(CredentialRow)
 VERSION = core(VersionRow)
 REPORT = core(ReportRow)
 REVOCATION_LIST = core(RevocationListRow)
-DROPPED_ENTRY = core(DroppedEntryRow)
+CHANGED_ENTRY = core(ChangedEntryRow)
 USED_CHALLENGE = core(UsedChallengeRow)

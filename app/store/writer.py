@@ -20,8 +20,8 @@ from app.ports import RegisterReport, StoreError, VersionRow
 from app.store.revocations import scope_of
 from app.store.schema import check
 from app.store.tables import (
+    CHANGED_ENTRY,
     CREDENTIAL,
-    DROPPED_ENTRY,
     ISSUER,
     POLICY,
     REPORT,
@@ -168,8 +168,8 @@ class SqliteWriter:
             there = select(REVOCATION_LIST.c.no).where(REVOCATION_LIST.c.digest == crl.digest)
             if connection.execute(there).first() is not None:
                 return False
-            _note_dropped(connection, crl, issuer_key)
-            connection.execute(
+            no = _inserted(
+                connection,
                 insert(REVOCATION_LIST).values(
                     issuer_key=issuer_key,
                     scope=scope_of(crl),
@@ -177,8 +177,9 @@ class SqliteWriter:
                     this_update=to_micros(crl.this_update),
                     known_from=self._instant(known_from, recorded_at),
                     content=crl.der,
-                )
+                ),
             )
+            _note_changed(connection, crl, no, issuer_key)
             return True
 
         return self._record(work)
@@ -204,28 +205,35 @@ class SqliteWriter:
         return 1
 
 
-def _note_dropped(connection: Connection, crl: RevocationList, issuer_key: str) -> None:
-    """Notes what the list before this one held and this one does not: an authority may forget, we do not."""
-    lists = REVOCATION_LIST.c
-    before = connection.execute(
+def _note_changed(connection: Connection, crl: RevocationList, no: int, issuer_key: str) -> None:
+    """Notes what a list says that the next one of its scope does not say in the same words.
+
+    An authority may forget an entry or weaken it; we do not. A list may come in after one that was issued later, so
+    both its neighbours are looked at.
+    """
+    lists, at = REVOCATION_LIST.c, to_micros(crl.this_update)
+    of_scope = (
         select(lists.no, lists.content)
-        .where(
-            lists.issuer_key == issuer_key,
-            lists.scope == scope_of(crl),
-            lists.this_update <= to_micros(crl.this_update),
-        )
-        .order_by(lists.this_update.desc(), lists.no.desc())
+        .where(lists.issuer_key == issuer_key, lists.scope == scope_of(crl), lists.no != no)
         .limit(1)
-    ).first()
-    if before is None:
-        return
-    gone = [
-        {"list_no": before.no, "issuer_key": issuer_key, "serial": f"{entry.serial:x}"}
-        for entry in parse_crl(before.content)
-        if entry.serial not in crl
+    )
+    before = connection.execute(of_scope.where(lists.this_update <= at).order_by(lists.this_update.desc())).first()
+    after = connection.execute(of_scope.where(lists.this_update > at).order_by(lists.this_update)).first()
+    changed: list[dict[str, str | int]] = []
+    if before is not None:
+        changed += _changed(before.no, parse_crl(before.content), crl, issuer_key)
+    if after is not None:
+        changed += _changed(no, crl, parse_crl(after.content), issuer_key)
+    if changed:
+        connection.execute(insert(CHANGED_ENTRY).prefix_with("OR IGNORE"), changed)
+
+
+def _changed(no: int, earlier: RevocationList, later: RevocationList, issuer_key: str) -> list[dict[str, str | int]]:
+    return [
+        {"list_no": no, "issuer_key": issuer_key, "serial": f"{entry.serial:x}"}
+        for entry in earlier
+        if later.find(entry.serial, entry.certificate_issuer) != entry
     ]
-    if gone:
-        connection.execute(insert(DROPPED_ENTRY).prefix_with("OR IGNORE"), gone)
 
 
 def _configure(connection: Any, record: object) -> None:

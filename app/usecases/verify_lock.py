@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ from registry.query import Members, Question, printable, read_question
 
 TYPE = "ca-certificate"
 FORMATS = ("raw",)
+RETRY = timedelta(minutes=10)
+"""For so long the identical request gets its answer again."""
 MAX_SIGNATURE = 4096  # characters of base64
 _LIMITS = {"challenge_id": 2048, "signature": MAX_SIGNATURE, "signature_format": 16}
 """Characters. A challenge id carries the relying party's name, of up to 800 bytes."""
@@ -59,15 +61,19 @@ class LockVerifier:
         request = hashlib.sha256(body).hexdigest()
         return Attempt(question=question, challenge=challenge, possession=possession, request=request)
 
-    def earlier(self, attempt: Attempt) -> tuple[Attempt, bytes | None]:
-        """The answer that the identical request got before; or the attempt, told that its challenge was used."""
+    def earlier(self, attempt: Attempt, now: datetime) -> tuple[Attempt, bytes | None]:
+        """The answer that the identical request got before; or the attempt, told that its challenge was used.
+
+        A retry is for a connection that broke: after `RETRY` the answer is no longer given again, as it tells of then.
+        """
         if attempt.challenge is None:
             return attempt, None
         used = self._store.find(name_of(attempt.challenge))
         if used is None:
             return attempt, None
-        if used[0] == attempt.request:
-            return attempt, used[1]
+        request, answer, used_at = used
+        if request == attempt.request and now - used_at <= RETRY:
+            return attempt, answer
         return replace(attempt, possession=replace(attempt.possession, problem="challenge.used")), None
 
     async def judge(self, attempt: Attempt) -> Decision:
@@ -75,9 +81,12 @@ class LockVerifier:
         return await self._recognizer.answer(attempt.question, attempt.possession)
 
     def use(self, attempt: Attempt, decision: Decision, answer: bytes, now: datetime) -> bool:
-        """Uses the challenge up where it was answered well; False when another request was first."""
-        signature = next(finding for finding in decision.checks if finding.check == "signature")
-        if attempt.challenge is None or signature.result != "passed":
+        """Uses the challenge up where it was answered well; False when another request was first.
+
+        Well is: by the key of a certificate that leads to a trust anchor. Nobody else's signature uses it up.
+        """
+        results = {finding.check: finding.result for finding in decision.checks}
+        if attempt.challenge is None or not results["signature"] == results["path"] == "passed":
             return True
         return self._store.use(name_of(attempt.challenge), attempt.request, answer, now)
 

@@ -21,7 +21,7 @@ def upgrade() -> None:
     )
     op.create_index("revocation_list_issuer", "revocation_list", ["issuer_key", "this_update"])
     op.create_table(
-        "dropped_entry",
+        "changed_entry",
         sa.Column("list_no", sa.Integer(), sa.ForeignKey("revocation_list.no"), nullable=False),
         sa.Column("issuer_key", sa.String(), nullable=False),
         sa.Column("serial", sa.String(), nullable=False),
@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger(), nullable=False),
         sa.Column("answer", sa.LargeBinary(), nullable=False),
     )
+    op.create_index("used_challenge_used_at", "used_challenge", ["used_at"])
 
 
 def downgrade() -> None:

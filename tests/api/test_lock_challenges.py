@@ -65,8 +65,21 @@ def test_the_identical_retry_gets_its_answer_after_the_challenge_expired(
     client = place.client
     request = written(client.answered(client.challenge(), place.world.lock().signing))
     first = client.verify(request)
-    later(monkeypatch, timedelta(hours=23))
+    later(monkeypatch, timedelta(minutes=9))
     assert client.verify(request).content == first.content
+    # After that it is no retry any more: the answer tells of then, and the lock may have been revoked since.
+    later(monkeypatch, timedelta(minutes=2))
+    assert codes(client.verify(request)) == USED
+    later(monkeypatch, timedelta(days=1))
+    assert codes(client.verify(request))[0] == "not_recognized"
+
+
+def test_a_strangers_signature_does_not_use_a_challenge_up(place: Place) -> None:
+    """Anybody can make a key and sign what he overheard; the challenge is the lock holder's all the same."""
+    client, given = place.client, place.client.challenge()
+    foreign = place.world.lock(authority="foreign").signing
+    assert codes(client.verify(client.answered(given, foreign)))[:2] == ("not_recognized", "path.no_anchor")
+    assert codes(client.verify(client.answered(given, place.world.lock().signing))) == GOOD
 
 
 def test_the_identical_retry_gets_its_answer_from_any_node_of_the_store(place: Place) -> None:

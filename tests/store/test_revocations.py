@@ -63,6 +63,23 @@ def test_what_a_list_said_is_not_forgotten_with_it(store: Path) -> None:
     assert numbers(shelf, parse_certificate(CA.issue(unit("p-256", number=2)).der)) == [5, 6, 7, 8]
 
 
+def test_a_list_that_comes_in_late_is_not_forgotten_either(store: Path) -> None:
+    """A folder of history is taken in as it lies there, the newest list first."""
+    lists = [daily(0, LOCK.revoked(NOW)), *(daily(number) for number in range(1, SERVING + 4))]
+    assert 1 in numbers(entered(store, *reversed(lists)))
+
+
+def test_an_entry_that_is_weakened_is_not_forgotten(store: Path) -> None:
+    grave = LOCK.revoked(NOW - 40 * DAY, reason="keyCompromise")
+    later = [daily(number, LOCK.revoked(NOW - 8 * DAY)) for number in range(1, SERVING + 4)]
+    assert 1 in numbers(entered(store, daily(0, grave), *later))
+
+
+def test_an_entry_that_is_repeated_needs_no_older_list(store: Path) -> None:
+    same = [daily(number, LOCK.revoked(NOW - DAY)) for number in range(SERVING + 4)]
+    assert numbers(entered(store, *same)) == [5, 6, 7, 8]
+
+
 def test_a_list_from_before_the_end_of_a_certificate_serves_it_for_ever(store: Path) -> None:
     before = CA.crl((), number=1, this_update=NOT_AFTER - DAY, next_update=NOT_AFTER + DAY)
     after = [

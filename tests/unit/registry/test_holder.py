@@ -14,7 +14,7 @@ from app.presentation import answer_view, to_json
 from keys.certificate import MASK, Certificate, parse_certificate
 from registry.canonical import canonical_json
 from registry.credential import Subject as Holder
-from registry.holder import credential_of, serial_text, subject_of, uscc_of
+from registry.holder import credential_of, is_organisation, serial_text, shown_subject, subject_of, uscc_of
 from registry.receipt import Origin, claims, core
 from tests.support import der_writer as der
 from tests.support.der_writer import NUMBER_ENCODINGS, NUMBER_EXTENSIONS, Subject
@@ -116,16 +116,16 @@ def test_a_wrong_code_beside_a_right_one_does_not_hide_it() -> None:
         (f"测试公司@{CODE}@1", "测试公司"),
         (f"{CODE}@重庆测试建设工程有限公司@甲@003", "重庆测试建设工程有限公司"),
         (f"{CODE}@ACME LTD@01@003", "ACME LTD"),
-        (f"{CODE}@测试@ACME CONSTRUCTION LTD@01", "测试"),
+        (f"{CODE}@测试@ACME CONSTRUCTION LTD@01", "ACME CONSTRUCTION LTD"),
         ("９１５０９９９９@测试公司@０１", "测试公司"),
         ("@测试公司@", "测试公司"),
         ("info@example", "example"),
-        ("测试 A@B 公司", "测试 A"),
-        # Nothing in it is a name: it is left as it stands.
+        ("测试 A@B 公司", "B 公司"),
+        # Nothing in it is a name.
         ("@", "@"),
         ("01@003", "01@003"),
-        (f"{CODE}@01@003", f"{CODE}@01@003"),
-        (CODE, CODE),
+        (f"{CODE}@01@003", UNNAMED),
+        (CODE, UNNAMED),
     ],
 )
 def test_the_name_is_what_is_neither_a_code_nor_a_counter(common_name: str, name: str) -> None:
@@ -146,7 +146,46 @@ def test_the_name_is_what_is_neither_a_code_nor_a_counter(common_name: str, name
 def test_the_organisation_is_the_name_only_where_nothing_else_is_and_it_is_not_the_ca(
     common_name: str | None, organisation: str | None, name: str
 ) -> None:
-    assert named(common_name, organisation) == Holder(kind="organisation", name=name, uscc=None)
+    # Without a code, only such a name makes an organisation of a holder.
+    kind = "person" if name == UNNAMED else "organisation"
+    assert named(common_name, organisation) == Holder(kind=kind, name=name, uscc=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("重庆测试渝建工程集团有限公司", True),
+        ("四川测试建设", True),
+        ("测试医院", True),
+        ("ACME Ltd.", True),
+        ("Test University", True),
+        ("张三", False),
+        ("欧阳测试", False),
+        ("测试阿依·买买提·吐尔逊", False),
+        ("ZHANG SAN", False),
+        ("Corporal Incas", False),
+        ("", False),
+    ],
+)
+def test_only_what_is_surely_an_organisation_is_taken_for_one(name: str, is_one: bool) -> None:
+    assert is_organisation(name) is is_one
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"common_name": "张三"},
+        {"organisation": "张三", "common_name": "张三"},
+    ],
+)
+def test_a_name_that_may_be_a_persons_is_not_shown(changes: dict[str, Any]) -> None:
+    """No number tells that it is a person; nothing tells that it is not."""
+    spec = unit(KIND)
+    shown = certificate(replace(spec, subject=replace(spec.subject, **changes)))
+    assert "张三" not in str(shown_subject(shown))
+    decision = judge(ca().issue(replace(spec, subject=replace(spec.subject, **changes))))
+    view = answer_view(decision, messages("zh-CN"), Origin(issuer="o", software="0", livemode=False))
+    assert "张三" not in to_json(view).decode()
 
 
 def test_names_in_gb18030_are_read() -> None:

@@ -2,24 +2,18 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from keys.algorithm_policy import DEFAULT_PATH
 from registry.canonical import digest
-from registry.decision import OUTCOMES
 from registry.document import LocalText
 from registry.finding import CHECKS
 from registry.lock import Possession
 from tests.support.pki import (
     AT,
-    ENCRYPTION_USAGE,
-    NOT_AFTER,
-    NOT_BEFORE,
     Key,
     off_curve,
-    person,
     unit,
     uscc,
 )
@@ -403,87 +397,3 @@ def test_the_body_behind_an_anchor_is_the_issuer() -> None:
     decision = judge(LOCK, policy=world(("accepted-list", accepted("l-bb")), without=["t-ca"]), chain=ca().chain)
     assert decision.lock is not None
     assert "CN=重庆测试CA" in decision.lock.credential.issuer
-
-
-# Validity, scope, subject
-
-
-@pytest.mark.parametrize(
-    ("valid_at", "result", "code", "given"),
-    [
-        (NOT_BEFORE - TICK, "failed", "validity.not_yet", {"valid_from": NOT_BEFORE}),
-        (NOT_BEFORE, "passed", "validity.current", {"not_after": NOT_AFTER}),
-        (NOT_AFTER, "passed", "validity.current", {"not_after": NOT_AFTER}),
-        (NOT_AFTER + TICK, "failed", "validity.expired", {"not_after": NOT_AFTER}),
-    ],
-)
-def test_both_ends_of_the_validity_are_in_it(valid_at: datetime, result: str, code: str, given: dict) -> None:
-    decision = judge(LOCK, now=NOT_AFTER + 30 * DAY, valid_at=valid_at)
-    assert told(decision, "validity") == (result, code, "certificate")
-    assert dict(check(decision, "validity").params) == given
-    assert told(decision, "path")[:2] == ("passed", "path.valid")
-
-
-@pytest.mark.parametrize(
-    ("usage", "purpose", "fits"),
-    [
-        (("digitalSignature",), "sign", True),
-        (("nonRepudiation",), "sign", True),
-        (("digitalSignature", "keyEncipherment"), "encrypt", True),
-        (("keyAgreement",), "encrypt", True),
-        (("dataEncipherment",), "encrypt", False),
-        (ENCRYPTION_USAGE, "sign", False),
-        (("digitalSignature",), "encrypt", False),
-        (("cRLSign",), "any", True),
-        (None, "sign", True),
-        (None, "encrypt", True),
-    ],
-)
-def test_one_key_usage_of_the_purpose_is_enough(usage: tuple[str, ...] | None, purpose: str, fits: bool) -> None:
-    decision = judge(ca().issue(unit(KIND, key_usage=usage)), purpose=purpose)
-    assert told(decision, "scope")[:2] == (("passed", "key_usage.fits") if fits else ("failed", "key_usage.wrong"))
-    if not fits:
-        given, wanted = (str(check(decision, "scope").params[name]) for name in ("given", "wanted"))
-        assert given == ", ".join(sorted(usage or ()))
-        assert wanted in ("digitalSignature, nonRepudiation", "keyAgreement, keyEncipherment")
-        assert decision.outcome == "not_recognized"
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected", "result", "variant"),
-    [
-        (unit(KIND), None, "skipped", ""),
-        (unit(KIND), {"uscc": uscc(1)}, "passed", ""),
-        (unit(KIND), {"uscc": uscc(1).lower()}, "passed", ""),
-        (unit(KIND), {"uscc": uscc(2)}, "failed", ""),
-        (unit(KIND), {"name": "测试建设1有限公司"}, "passed", ""),
-        (unit(KIND), {"name": "测试建设１有限公司 "}, "passed", ""),
-        (unit(KIND), {"name": "测试建设2有限公司"}, "failed", ""),
-        (unit(KIND), {"uscc": uscc(1), "name": "测试建设2有限公司"}, "failed", ""),
-        (unit(KIND), {"uscc": uscc(2), "name": "测试建设1有限公司"}, "failed", ""),
-        (person(KIND), {"uscc": uscc(1)}, "indeterminate", "uscc_unknown"),
-        (person(KIND), {"uscc": uscc(1), "name": "测试人员1"}, "indeterminate", "uscc_unknown"),
-        (person(KIND), {"name": "测试人员1"}, "passed", ""),
-        (person(KIND), {"name": "测试人员2"}, "failed", ""),
-    ],
-)
-def test_the_holder_is_whom_the_asker_expects(spec: Any, expected: Content | None, result: str, variant: str) -> None:
-    asked = {} if expected is None else {"expected_subject": expected}
-    decision = judge(ca().issue(spec), **asked)
-    code = {"skipped": None, "passed": "subject.matches"}.get(result, "subject.mismatch")
-    assert told(decision, "subject") == (result, code, variant)
-
-
-def test_every_finding_at_once_is_reported_in_order() -> None:
-    lock = foreign().issue(unit("rsa-1024", not_after=AT - DAY, key_usage=ENCRYPTION_USAGE))
-    decision = judge(lock, possession=Possession(message=MESSAGE, signature=b"x"), expected_subject={"uscc": uscc(9)})
-    assert not_passed(decision) == {
-        "format": "signature.algorithm_not_allowed",
-        "signature": "signature.wrong",
-        "path": "path.no_anchor",
-        "validity": "validity.expired",
-        "scope": "key_usage.wrong",
-        "subject": "subject.mismatch",
-    }
-    assert codes(decision)[0] == "validity.expired"
-    assert decision.outcome in OUTCOMES

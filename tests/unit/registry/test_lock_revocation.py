@@ -309,6 +309,16 @@ def test_the_asker_does_not_choose_among_the_certificates_of_an_authority() -> N
     assert len({judge(LOCK, lists, policy, chain=chain).outcome for chain in chains}) == 1
 
 
+def test_another_certificate_of_a_compromised_key_is_as_bad() -> None:
+    again = reissued(ca(), root(), serial=99)
+    policy = world(("trust-anchor", intermediate("t-again", again.certificate.der)))
+    for reason, outcome in (("cACompromise", "not_recognized"), ("superseded", "recognized")):
+        entries = [ca().certificate.revoked(AT - DAY, reason=reason)]
+        lists = Shelf().add(ca(), ca().crl()).add(root(), root().crl(entries))
+        for chain in ([], [again.certificate.der], [ca().certificate.der, again.certificate.der]):
+            assert judge(LOCK, lists, policy, chain=chain).outcome == outcome
+
+
 # Laws
 
 ENTRIES = st.lists(
