@@ -137,3 +137,12 @@ def test_every_finding_at_once_is_reported_in_order() -> None:
     }
     assert codes(decision)[0] == "validity.expired"
     assert decision.outcome in OUTCOMES
+
+
+def test_a_certificate_without_a_name_to_compare_leaves_it_open() -> None:
+    spec = unit(KIND)
+    nameless = replace(spec, subject=replace(spec.subject, common_name=None, organisation=ca().subject.organisation))
+    decision = judge(ca().issue(nameless), expected_subject={"uscc": uscc(1), "name": "测试公司"})
+    assert told(decision, "subject") == ("indeterminate", "subject.mismatch", "name_unknown")
+    other = judge(ca().issue(nameless), expected_subject={"uscc": uscc(2), "name": "测试公司"})
+    assert told(other, "subject") == ("failed", "subject.mismatch", "")
