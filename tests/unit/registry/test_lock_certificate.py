@@ -1,5 +1,6 @@
 """Validity, usage and holder of a lock that was shown: the checks that its own certificate answers."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
