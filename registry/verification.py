@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from keys.certificate import Certificate
 from registry.catalogue import Listing
-from registry.credential import CredentialState, Event, credential_id
+from registry.credential import Credential, CredentialState, Event, credential_id
 from registry.document import LegalBasis, LocalText
 from registry.dossier import Dossier, HeldCredential, RegisterState
 from registry.field import Field
@@ -397,6 +397,12 @@ def _absent(search: _Search) -> dict[str, Finding]:
     return checks
 
 
+def _linked(credential: Credential, held: tuple[HeldCredential, ...]) -> Credential:
+    """A certificate with the one that it renewed, where the register of its issuer says so."""
+    registered = [entry.credential for entry in held if entry.credential.issuer == credential.issuer]
+    return replace(credential, predecessor=registered[0].predecessor) if len(registered) == 1 else credential
+
+
 def _verify_lock(dossier: Dossier, purpose: Purpose, certificate: Certificate, evidence: LockEvidence) -> Findings:
     """The findings about a certificate that was shown."""
     query, profile, policy = dossier.query, dossier.profile, dossier.policy
@@ -404,7 +410,7 @@ def _verify_lock(dossier: Dossier, purpose: Purpose, certificate: Certificate, e
         query=query, profile=profile, purpose=purpose, policy=policy, certificate=certificate, evidence=evidence
     )
     checks, judged = judge_lock(case)
-    credential = judged.credential
+    credential = _linked(judged.credential, dossier.held)
     held = HeldCredential(
         id=credential_id(credential.type, credential.number, credential.issuer),
         credential=credential,

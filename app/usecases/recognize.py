@@ -8,6 +8,7 @@ from app.ports import Found, LockMaterial, Lookup, RegisterReader
 from registry.decision import Decision, decide
 from registry.dossier import Dossier, RegisterState
 from registry.errors import Fault, QueryRefused
+from registry.holder import serial_text
 from registry.lock import LockEvidence, Possession
 from registry.period import format_instant
 from registry.policy import Policy, PolicyHistory
@@ -69,8 +70,10 @@ class Recognizer:
             return await self._decide_by_id(question, policy)
         query = bind(question, profile)
         if query.certificate is not None:
-            generation = await self._reader.generation()
-            return _judge(query, profile, policy, (), (), self._locks.evidence(possession)), generation
+            serial = profile.number.normalise(serial_text(query.certificate.serial))
+            lookup = await self._reader.find(profile.id, serial, None, query.known_at)
+            evidence = self._locks.evidence(possession)
+            return _judge(query, profile, policy, lookup.found, (), evidence), lookup.generation
         if query.number is None:
             return _judge(query, profile, policy, (), ()), await self._reader.generation()
         number = profile.number.normalise(query.number)

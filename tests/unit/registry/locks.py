@@ -17,7 +17,7 @@ from keys.revocation.crl import parse_crl, verify_crl
 from keys.revocation.judgement import KnownCrl
 from registry.decision import Decision, decide
 from registry.document import PolicyDocument
-from registry.dossier import Dossier
+from registry.dossier import Dossier, HeldCredential
 from registry.finding import Finding
 from registry.lock import LockEvidence, Possession
 from registry.policy import Policy, build_policy
@@ -204,6 +204,7 @@ def judge(
     policy: Policy = STANDING,
     possession: Possession | str | None = "",
     finder: PathFinder | None = None,
+    registered: tuple[HeldCredential, ...] = (),
     **members: Any,
 ) -> Decision:
     """The decision on a lock that signed a challenge, unless told otherwise."""
@@ -215,7 +216,8 @@ def judge(
         paths=finder or PathFinder(),
         revocation=shelf() if lists is None else lists,
     )
-    dossier = Dossier(query=query, profile=policy.profiles["lock"], policy=policy, held=(), registers=(), lock=evidence)
+    profile = policy.profiles["lock"]
+    dossier = Dossier(query=query, profile=profile, policy=policy, held=registered, registers=(), lock=evidence)
     return decide(query, verify(dossier), policy.agreements_for(query.jurisdiction, query.purpose, query.type))
 
 

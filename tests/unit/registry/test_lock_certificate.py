@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from registry.decision import OUTCOMES
+from registry.dossier import HeldCredential
+from registry.holder import credential_of
 from registry.lock import Possession
 from tests.support.pki import (
     AT,
@@ -22,6 +25,7 @@ from tests.unit.registry.locks import (
     KIND,
     MESSAGE,
     ca,
+    certificate_of,
     check,
     codes,
     foreign,
@@ -147,3 +151,27 @@ def test_a_certificate_without_a_name_to_compare_leaves_it_open() -> None:
     assert told(decision, "subject") == ("indeterminate", "subject.mismatch", "name_unknown")
     other = judge(ca().issue(nameless), expected_subject={"uscc": uscc(2), "name": "测试公司"})
     assert told(other, "subject") == ("failed", "subject.mismatch", "")
+
+
+def entry(issuer: str, predecessor: str | None) -> HeldCredential:
+    """What a register holds under the serial number of the lock."""
+    credential = credential_of(certificate_of(LOCK), "lock", issuer, {})
+    known = replace_struct(credential, predecessor=predecessor)
+    return HeldCredential(id="cred_x", credential=known, digest="sha256:0", known_from=NOT_BEFORE)
+
+
+def test_a_renewed_lock_is_linked_to_the_one_it_replaces() -> None:
+    def link(*registered: HeldCredential) -> str | None:
+        decision = judge(LOCK, registered=registered, expected_subject={"uscc": uscc(1)})
+        assert decision.held is not None
+        assert decision.outcome == "recognized"
+        assert decision.held.digest == certificate_of(LOCK).fingerprint
+        return decision.held.credential.predecessor
+
+    assert link() is None
+    assert link(entry("t-ca", "1A2B")) == "1A2B"
+    assert link(entry("t-ca", None)) is None
+    # Another authority's serial numbers say nothing, and neither do two entries of one.
+    assert link(entry("elsewhere", "1A2B")) is None
+    assert link(entry("elsewhere", "9999"), entry("t-ca", "1A2B")) == "1A2B"
+    assert link(entry("t-ca", "9999"), entry("t-ca", "1A2B")) is None
