@@ -19,7 +19,7 @@ from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.path_validation.errors import PathError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import KnownCrl, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import COMPROMISES, KnownCrl, RevocationPolicy, RevocationVerdict, judge
 from registry.canonical import digest
 from registry.credential import Credential
 from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
@@ -31,7 +31,6 @@ from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
 from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 
-COMPROMISES = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
 _SKEW = timedelta(minutes=5)
 """So far ahead of ours may an authority's clock be."""
 # Purposes of servers, code, responders and clocks: id-kp-serverAuth, codeSigning, timeStamping, OCSPSigning.

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from keys.certificate import KEY_USAGES
 from registry.document import LegalBasis, LocalText, PolicyDocument, Table, read_legal_basis
 from registry.field import FACT_KINDS, FIELD_KINDS, Field, read_fields
 from registry.finding import CHECKS
@@ -17,20 +18,6 @@ from registry.trust import QUALIFIERS
 
 EVIDENCE = ("register", "certificate")
 """How a credential proves itself: by its register's entry, or as a certificate by signature and path."""
-
-
-KEY_USAGES = (
-    "digitalSignature",
-    "nonRepudiation",
-    "keyEncipherment",
-    "dataEncipherment",
-    "keyAgreement",
-    "keyCertSign",
-    "cRLSign",
-    "encipherOnly",
-    "decipherOnly",
-)
-"""The names of RFC 5280 4.2.1.3, in the order of their bits."""
 
 
 class NumberVerdict(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ What decides trust is read strictly and refused with MalformedError; what is odd
 """
 
 from keys.certificate import holder
-from keys.certificate.extensions import DistributionPoint, Extension
+from keys.certificate.extensions import KEY_USAGES, DistributionPoint, Extension
 from keys.certificate.holder import Candidate
 from keys.certificate.names import MASK
 from keys.certificate.reading import read_certificate
@@ -13,6 +13,7 @@ from keys.certificate.structure import FATAL_ODDITIES, MAX_LENGTH, Certificate, 
 
 __all__ = [
     "FATAL_ODDITIES",
+    "KEY_USAGES",
     "MASK",
     "MAX_LENGTH",
     "Candidate",

