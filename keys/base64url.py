@@ -4,14 +4,14 @@ import binascii
 
 from keys.errors import MalformedError
 
-_FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
 # To the standard alphabet, and the standard's own characters to one that is in neither.
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 
 
 def encode(data: bytes) -> str:
     """Encodes without padding."""
-    return binascii.b2a_base64(data, newline=False).translate(_FROM_STANDARD).decode("ascii").rstrip("=")
+    # Two replacements are quicker than one translation.
+    return binascii.b2a_base64(data, newline=False).replace(b"+", b"-").replace(b"/", b"_").decode("ascii").rstrip("=")
 
 
 def decode(text: str) -> bytes:

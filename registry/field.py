@@ -51,13 +51,14 @@ def forbidden_text(text: str) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueProblem("wrong_kind", "text")
-    if forbidden_text(value):
+    if not value.isprintable() and forbidden_text(value):
         raise ValueProblem("text_not_allowed")
-    if not value.strip():
+    text = value.strip()
+    if not text:
         raise ValueProblem("empty")
     if len(value) > MAX_TEXT:
         raise ValueProblem("too_long", str(MAX_TEXT))
-    return value.strip()
+    return text
 
 
 def _texts(value: Any, written: bool) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ def _nfkc_upper(text: str) -> str:
 
 def compact(text: str) -> str:
     """NFKC, upper case, without spaces and dashes: USCC, JY, SC, CMA and certificate serial numbers."""
+    if text.isascii() and text.isalnum():
+        return text.upper()
     return _nfkc_upper(text).translate(_DROPPED)
 
 

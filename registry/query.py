@@ -129,18 +129,16 @@ class Members:
         if value is None:
             if required:
                 self.fault(key, "query.member_missing", name=key)
-            return None
-        if not isinstance(value, str):
+        elif type(value) is not str:
             self.fault(key, "query.wrong_kind", name=key, wanted="text")
         elif len(value) > limit:
             self.fault(key, "query.too_long", name=key, limit=str(limit))
         elif not value.isprintable() and forbidden_text(value):
             self.fault(key, "query.text_not_allowed", name=key)
-        else:
-            text = value.strip()
-            if text:
-                return text
+        elif not (text := value.strip()):
             self.fault(key, "query.empty", name=key)
+        else:
+            return text
         return None
 
     def instant(self, key: str) -> datetime | None:
@@ -244,14 +242,15 @@ def _read_reference(members: Members | None) -> _Reference:
         certificate = _read_certificate(members, "certificate", content["certificate"])
     identity, type_id = members.text("id", MAX_NUMBER), members.text("type", MAX_NUMBER)
     number, issuer = members.text("number", MAX_NUMBER), members.text("issuer", MAX_NUMBER)
-    named = [key for key in ("certificate", "id", "number") if members.gives(key)]
+    given = {key for key, value in content.items() if value is not None}
+    named = [key for key in ("certificate", "id", "number") if key in given]
     if len(named) > 1 or (identity is not None and issuer is not None):
         members.fault(named[0], "query.credential_named_twice")
-    if (number is not None or members.gives("certificate")) and not members.gives("type"):
+    if (number is not None or "certificate" in given) and "type" not in given:
         members.fault("type", "query.member_missing", name="type")
-    if issuer is not None and not members.gives("number") and not members.gives("id"):
+    if issuer is not None and "number" not in given and "id" not in given:
         members.fault("number", "query.member_missing", name="number")
-    if members.gives("chain") and not members.gives("certificate"):
+    if "chain" in given and "certificate" not in given:
         members.fault("certificate", "query.member_missing", name="certificate")
     chain = read_chain(members)
     members.only(_REFERENCE)

@@ -103,9 +103,9 @@ class Messages:
         filled, rest = template
         for name, literal in rest:
             value = params[name]
-            if isinstance(value, LocalText):
+            if type(value) is LocalText:
                 value = value.zh if self._chinese else value.en
-            elif isinstance(value, datetime):
+            elif type(value) is datetime:
                 value = self._last_day(value) if name in _ENDS else self.instant(value)
             filled += f"{value}{literal}"
         return filled

@@ -84,6 +84,7 @@ class SqliteReader:
             )
             self._connection.execute("PRAGMA query_only = ON")
             self._connection.execute("PRAGMA cache_size = -65536")
+            self._cursor = self._connection.cursor()
         self._type_numbers: dict[str, int] = {}
         self._file = self._identity()
         self._look_again = 0.0
@@ -112,7 +113,7 @@ class SqliteReader:
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         self._still_there()
         try:
-            return self._connection.execute(statement, parameters).fetchall()
+            return self._cursor.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"store {self._path}: {error}") from error
 

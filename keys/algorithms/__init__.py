@@ -1,6 +1,6 @@
 """The signature algorithms, in one table by JOSE name. A new one is a module here and a line in the table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
@@ -34,8 +34,8 @@ class Algorithm(Protocol):
     def public_jwk(self, public: object) -> dict[str, str]:
         """Gives the required JWK members of a public key: those its thumbprint is made of."""
 
-    def sign(self, private: object, message: bytes) -> bytes:
-        """Signs as JWS does (RFC 7518 §3)."""
+    def signing(self, private: object) -> Callable[[bytes], bytes]:
+        """Gives what signs messages with a private key as JWS does (RFC 7518 §3)."""
 
     def verify(self, public: object, signature: bytes, message: bytes) -> None:
         """Raises SignatureError "signature.wrong" unless the key signed the message."""

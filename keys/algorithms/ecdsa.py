@@ -1,6 +1,6 @@
 """ECDSA: ES256 as JWS has it, signatures as r‖s (RFC 7518 §3.4), and the NIST curves as X.509 has them, in DER."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -50,9 +50,10 @@ class Es256:
         x, y = (base64url.encode(number.to_bytes(_SIZE, "big")) for number in (numbers.x, numbers.y))
         return {**self.kind, "x": x, "y": y}
 
-    def sign(self, private: object, message: bytes) -> bytes:
-        """Signs: 64 bytes."""
-        return _raw(_private(private).sign(message, _ECDSA))
+    def signing(self, private: object) -> Callable[[bytes], bytes]:
+        """Gives what signs messages: 64 bytes each."""
+        sign = _private(private).sign  # the kind of key is looked at once, not at every signature
+        return lambda message: _raw(sign(message, _ECDSA))
 
     def verify(self, public: object, signature: bytes, message: bytes) -> None:
         """Raises SignatureError "signature.wrong" unless the key signed the message."""

@@ -1,12 +1,12 @@
 """Private keys in PEM files: PKCS#8, encrypted under a passphrase, for the owner's eyes only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from keys import algorithms
 from keys.algorithms.ecdsa import ES256
 from keys.custody import files
 from keys.custody.passphrase import usable
@@ -19,7 +19,7 @@ class PemSigner:
     """A `keys.custody.Signer` whose private key was read into memory."""
 
     public: PublicKey
-    _private: object = field(repr=False, compare=False)
+    _sign: Callable[[bytes], bytes] = field(repr=False, compare=False)
 
     @property
     def alg(self) -> str:
@@ -33,7 +33,7 @@ class PemSigner:
 
     def sign(self, message: bytes) -> bytes:
         """Signs as JWS does (RFC 7518 §3)."""
-        return algorithms.named(self.public.alg).sign(self._private, message)
+        return self._sign(message)
 
 
 def generate(path: Path, passphrase: bytes) -> PemSigner:
@@ -69,7 +69,7 @@ def load(path: Path, passphrase: bytes) -> PemSigner:
 
 
 def _signer(private: object) -> PemSigner:
-    return PemSigner(public=PublicKey.of(ES256.public(private), ES256.name), _private=private)
+    return PemSigner(public=PublicKey.of(ES256.public(private), ES256.name), _sign=ES256.signing(private))
 
 
 def _check_encrypted(path: Path, pem: bytes) -> None:

@@ -79,7 +79,7 @@ def test_rfc_7515_appendix_a_3() -> None:
 
 
 def test_what_one_key_signed_no_other_key_did(private: ec.EllipticCurvePrivateKey) -> None:
-    signature = ES256.sign(private, b"message")
+    signature = ES256.signing(private)(b"message")
     assert len(signature) == 64
     ES256.verify(ES256.public(private), signature, b"message")
     with pytest.raises(SignatureError) as caught:
@@ -93,7 +93,7 @@ def test_short_r_and_s_keep_their_leading_zeros(private: ec.EllipticCurvePrivate
     short = 0
     for number in range(2000):
         message = number.to_bytes(2, "big")
-        signature = ES256.sign(private, message)
+        signature = ES256.signing(private)(message)
         assert len(signature) == 64
         if 0 in (signature[0], signature[32]):
             ES256.verify(public, signature, message)
@@ -103,7 +103,7 @@ def test_short_r_and_s_keep_their_leading_zeros(private: ec.EllipticCurvePrivate
 
 @pytest.mark.parametrize("bit", range(0, 512, 7))
 def test_no_bit_of_a_signature_can_change(private: ec.EllipticCurvePrivateKey, bit: int) -> None:
-    signature = bytearray(ES256.sign(private, b"message"))
+    signature = bytearray(ES256.signing(private)(b"message"))
     signature[bit // 8] ^= 1 << bit % 8
     with pytest.raises(SignatureError) as caught:
         ES256.verify(ES256.public(private), bytes(signature), b"message")
@@ -146,13 +146,13 @@ def test_s_a_whole_order_too_large_is_refused() -> None:
 
 
 def test_a_signature_has_a_mirror_image(private: ec.EllipticCurvePrivateKey) -> None:
-    signature = ES256.sign(private, b"message")
+    signature = ES256.signing(private)(b"message")
     mirrored = signature[:32] + (ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
     ES256.verify(ES256.public(private), mirrored, b"message")
 
 
 def test_der_is_not_a_jws_signature(private: ec.EllipticCurvePrivateKey) -> None:
-    signature = ES256.sign(private, b"message")
+    signature = ES256.signing(private)(b"message")
     der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
     assert both(*decode_dss_signature(der)) == signature
     with pytest.raises(SignatureError):
@@ -167,7 +167,7 @@ def test_keys_of_another_kind_are_refused() -> None:
     ]
     for private in foreign:
         for attempt in (
-            lambda private=private: ES256.sign(private, b""),
+            lambda private=private: ES256.signing(private)(b""),
             lambda private=private: ES256.public(private),
             lambda private=private: ES256.verify(private.public_key(), bytes(64), b""),
             lambda private=private: ES256.public_jwk(private.public_key()),

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keys import base64url, jws
+from keys.algorithms.ecdsa import ES256
 from keys.custody.pem_file import PemSigner
 from keys.errors import AlgorithmError, KeysError, MalformedError, SignatureError
 from keys.jws import sign_compact, verify_compact
@@ -161,7 +162,7 @@ def test_other_header_members_are_refused_by_name(
 def test_an_injected_key_is_not_looked_at(ring: KeyRing, good: dict[str, object]) -> None:
     intruder = ec.generate_private_key(ec.SECP256R1())
     jwk = PublicKey.of(intruder.public_key(), "ES256").jwk()
-    token = made(PemSigner(public=PublicKey.from_jwk(jwk), _private=intruder), {**good, "jwk": jwk})
+    token = made(PemSigner(public=PublicKey.from_jwk(jwk), _sign=ES256.signing(intruder)), {**good, "jwk": jwk})
     assert refusal(token, ring).code == "jws.header_not_allowed"
 
 
