@@ -168,7 +168,8 @@ def inside(element: Element) -> Element:
 
 def sequence(element: Element) -> tuple[Element, ...]:
     """Gives the members of a SEQUENCE."""
-    _expect(element, SEQUENCE)
+    if element.tag != SEQUENCE:
+        _expect(element, SEQUENCE)
     return members(element)
 
 
@@ -259,8 +260,9 @@ _remembered_numbers = lru_cache(maxsize=512)(_numbers)  # most certificates have
 
 def oid(element: Element) -> str:
     """Reads an OBJECT IDENTIFIER, in dotted form."""
-    _expect(element, OID)
-    value = element.value
+    if element.tag != OID:
+        _expect(element, OID)
+    value = element.data[element.content : element.end]
     text = _dotted(value) if len(value) <= _OID_BYTES else None
     if text is None:
         raise _malformed(element.start, "an OBJECT IDENTIFIER that is empty, cut off, padded or too long")
@@ -319,8 +321,10 @@ def any_time(element: Element) -> tuple[datetime, bool]:
 
 
 def _usual_time(value: bytes, digits: int) -> datetime:
-    month, day, hour, minute, second = [int(value[start : start + 2]) for start in range(digits, digits + 10, 2)]
-    return datetime(_year(value[:digits]), month, day, hour, minute, second, tzinfo=UTC)
+    if value[digits + 4 : digits + 6] == b"24":
+        raise ValueError  # ISO 8601 has an end of day, X.680 has not
+    year, text = _year(value[:digits]), value.decode("ascii")
+    return datetime.fromisoformat(f"{year:04}{text[digits : digits + 4]}T{text[digits + 4 :]}")
 
 
 def _odd_time(element: Element) -> datetime:

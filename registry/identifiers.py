@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
+from operator import mul
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, S, V, Z
 _USCC_VALUE = {character: value for value, character in enumerate(_USCC_ALPHABET)}
@@ -23,7 +24,7 @@ _USCC_FORM = re.compile(f"[{_USCC_ALPHABET}]{{18}}", re.ASCII)
 
 def uscc_check(first17: str) -> str:
     """The check character of a unified social credit code (GB 32100-2015) over its first 17 characters."""
-    total = sum(_USCC_VALUE[character] * weight for character, weight in zip(first17, _USCC_WEIGHTS, strict=True))
+    total = sum(map(mul, map(_USCC_VALUE.__getitem__, first17), _USCC_WEIGHTS))
     return _USCC_ALPHABET[(31 - total % 31) % 31]
 
 

@@ -3,13 +3,14 @@
 import sqlite3
 from bisect import insort
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from app import clock
 from app.ports import StoreError
 from app.store.schema import failing_clearly
 from keys.certificate import Certificate
@@ -22,6 +23,8 @@ from registry.trust import key_digest
 
 SERVING = 4
 """So many of an authority's newest lists of one scope are asked: the last one and what it replaced."""
+LOOK_SECONDS = 0.1
+"""So often new lists are looked for: sooner than a list that was written becomes known (docs/adr/0002)."""
 _KEPT = 1024  # parsed lists; one of a million entries takes about 54 MB, and no authority of the field has one
 
 
@@ -60,7 +63,9 @@ class RevocationShelf:
             self._connection.execute("PRAGMA query_only = ON")
         self._rows: dict[str, dict[str, list[_Row]]] = {}
         self._changed: dict[tuple[str, str], set[int]] = {}
+        self._current: dict[str, tuple[int, int, tuple[KnownCrl, ...]]] = {}
         self._seen = 0
+        self._look_again = 0.0
         self._parsed: OrderedDict[int, RevocationList] = OrderedDict()
         self.refresh()
 
@@ -70,22 +75,28 @@ class RevocationShelf:
 
     def refresh(self) -> None:
         """Takes note of lists that came in since, and reads the newest ones ahead. Raises `StoreError`."""
+        instant = clock.monotonic()
+        if instant < self._look_again:
+            return
         fresh = self._query(
             "SELECT no, issuer_key, scope, this_update, known_from FROM revocation_list WHERE no > ?1 ORDER BY no",
             self._seen,
         )
+        # All is asked before anything is noted, so that a store that fails in between leaves nothing half known.
+        changed = (
+            self._query("SELECT issuer_key, serial, list_no FROM changed_entry WHERE list_no > ?1", 0) if fresh else ()
+        )
+        for issuer_key, serial, list_no in changed:
+            self._changed.setdefault((issuer_key, serial), set()).add(list_no)
         for no, issuer_key, scope, this_update, known_from in fresh:
             rows = self._rows.setdefault(issuer_key, {}).setdefault(scope, [])
             insort(rows, _Row(this_update=this_update, no=no, known_from=known_from))
+            self._current.pop(issuer_key, None)
             self._seen = no
-        if fresh:
-            for issuer_key, serial, list_no in self._query(
-                "SELECT issuer_key, serial, list_no FROM changed_entry WHERE list_no > ?1", 0
-            ):
-                self._changed.setdefault((issuer_key, serial), set()).add(list_no)
         for issuer_key, scope in {(row[1], row[2]) for row in fresh}:
             for row in self._rows[issuer_key][scope][-SERVING:]:
                 self._list(row.no)
+        self._look_again = instant + LOOK_SECONDS
 
     def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate | None = None) -> Sequence[KnownCrl]:
         """The newest lists of each scope by this authority that were known then, and those that tell of a certificate.
@@ -94,8 +105,11 @@ class RevocationShelf:
         Raises `StoreError`.
         """
         issuer_key, known = key_digest(issuer), to_micros(known_at)
-        changed = () if about is None else self._changed.get((issuer_key, f"{about.serial:x}"), ())
+        changed = None if about is None else self._changed.get((issuer_key, f"{about.serial:x}"))
         end = None if about is None else to_micros(about.not_after)
+        since, newest, lists = self._current.get(issuer_key) or self._serving(issuer_key)
+        if changed is None and known >= since and (end is None or end >= newest):
+            return lists
         wanted: dict[int, _Row] = {}
         for rows in self._rows.get(issuer_key, {}).values():
             there = [row for row in rows if row.known_from <= known]
@@ -104,7 +118,20 @@ class RevocationShelf:
                 wanted |= {row.no: row for row in [row for row in there if row.this_update <= end][-SERVING:]}
             if changed:
                 wanted |= {row.no: row for row in there if row.no in changed}
-        return [KnownCrl(crl=self._list(row.no), known_from=from_micros(row.known_from)) for row in wanted.values()]
+        return self._known(wanted.values())
+
+    def _serving(self, issuer_key: str) -> tuple[int, int, tuple[KnownCrl, ...]]:
+        """The lists for whoever asks about the present: from when on all are known, the newest's date, and they."""
+        scopes = self._rows.get(issuer_key, {}).values()
+        since = max((row.known_from for rows in scopes for row in rows), default=0)
+        newest = max((rows[-1].this_update for rows in scopes), default=0)
+        found = since, newest, self._known(row for rows in scopes for row in rows[-SERVING:])
+        if scopes:
+            self._current[issuer_key] = found
+        return found
+
+    def _known(self, rows: Iterable[_Row]) -> tuple[KnownCrl, ...]:
+        return tuple([KnownCrl(crl=self._list(row.no), known_from=from_micros(row.known_from)) for row in rows])
 
     def holds(self, named: str) -> bool:
         """Whether the list of this digest was ever taken in."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -45,6 +46,7 @@ _DIRECTORY_NAME, _URI = 0xA4, 0x86
 _NEVER_CRITICAL = frozenset({SUBJECT_KEY_ID, AUTHORITY_KEY_ID, FRESHEST_CRL})  # RFC 5280 §4.2.1.1, .2 and .15
 _PATH_LENGTH = 2**31 - 1
 _SERIAL_BYTES = 128
+_CACHED = 512  # bytes of an extension that is remembered
 
 
 class Extension(Struct, frozen=True, gc=False):
@@ -105,7 +107,8 @@ def understand(values: Mapping[str, tuple[bool, Element]], oddities: list[str]) 
             continue
         name, guides, reader = known
         try:
-            reader(understood, der.inside(octets), oddities)
+            if oid not in _REPEATED or not _recall(understood, oid, octets.value, oddities):
+                reader(understood, der.inside(octets), oddities)
         except MalformedError as error:
             if critical or not guides:
                 raise MalformedError(error.code, f"{name}: {error.detail}") from error
@@ -116,6 +119,31 @@ def understand(values: Mapping[str, tuple[bool, Element]], oddities: list[str]) 
     if understood.is_ca and not values[BASIC_CONSTRAINTS][0]:
         oddities.append("basic_constraints.not_critical")  # RFC 5280 §4.2.1.9
     return understood
+
+
+def _recall(understood: Understood, oid: str, value: bytes, oddities: list[str]) -> bool:
+    """Takes over what an extension of the same bytes said before; False where it has to be read."""
+    if len(value) > _CACHED:
+        return False
+    found = _remembered(oid, value)
+    if found is None:
+        return False
+    said, odd = found
+    for member in _REPEATED[oid]:
+        setattr(understood, member, getattr(said, member))
+    oddities += odd
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _remembered(oid: str, value: bytes) -> tuple[Understood, tuple[str, ...]] | None:
+    """Reads an extension by itself; None where it is malformed, as the caller can say where."""
+    said, oddities = Understood(), list[str]()
+    try:
+        _READERS[oid][2](said, der.parse(value), oddities)
+    except MalformedError:
+        return None
+    return said, tuple(oddities)
 
 
 def read_distribution_points(value: Element, oddities: list[str]) -> tuple[DistributionPoint, ...]:
@@ -233,8 +261,11 @@ def _subject_key_id(understood: Understood, value: Element, oddities: list[str])
 
 
 def _authority_key_id(understood: Understood, value: Element, oddities: list[str]) -> None:
-    parts = {part.tag: part for part in der.sequence(value)}
-    tags = [part.tag for part in der.sequence(value)]
+    members = der.sequence(value)
+    if len(members) == 1 and members[0].tag == 0x80:
+        understood.authority_key_id = members[0].value
+        return
+    parts, tags = {part.tag: part for part in members}, [part.tag for part in members]
     if [tag for tag in (0x80, 0xA1, 0x82) if tag in tags] != tags:
         raise MalformedError("der.malformed", f"not an AuthorityKeyIdentifier (at byte {value.start})")
     issuer = serial = None
@@ -273,4 +304,14 @@ _READERS: dict[str, tuple[str, bool, Callable[[Understood, Element, list[str]], 
     AUTHORITY_KEY_ID: ("authority_key_id", True, _authority_key_id),
     DISTRIBUTION_POINTS: ("distribution_points", True, _distribution_points),
     FRESHEST_CRL: ("freshest_crl", True, _freshest_crl),
+}
+
+# What an authority writes alike into all its certificates is remembered, with the members of Understood it fills. Key
+# identifiers are not: they tell of one holder, or name an issuer, who may be the holder himself.
+_REPEATED: dict[str, tuple[str, ...]] = {
+    KEY_USAGE: ("key_usage",),
+    EXTENDED_KEY_USAGE: ("extended_key_usage",),
+    BASIC_CONSTRAINTS: ("is_ca", "path_length"),
+    DISTRIBUTION_POINTS: ("distribution_points",),
+    FRESHEST_CRL: ("freshest_crl",),
 }

@@ -5,8 +5,9 @@ check digit, accepts the one that passes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec import Struct
 
 from keys import der
 from keys.certificate import names
@@ -35,8 +36,7 @@ _PARTS = 16  # texts that are looked at in one place
 _DIGITS = 6  # of a number in a common name: a unified social credit code has those of its area
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True, gc=False):
     """A text that may be the holder's number, and the place it was found in.
 
     `personal` is true for what looks like a resident ID number, and for everything in the ID card's extension: it is
@@ -44,8 +44,15 @@ class Candidate:
     """
 
     source: str
-    text: str = field(repr=False)
+    text: str
     personal: bool
+
+    def __repr__(self) -> str:
+        return f"Candidate(source={self.source!r}, personal={self.personal})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        # msgspec's own would show the text.
+        return [("source", self.source), ("personal", self.personal)]
 
 
 def candidates(attributes: Sequence[Attribute], extensions: Mapping[str, Extension]) -> tuple[Candidate, ...]:
@@ -56,12 +63,14 @@ def candidates(attributes: Sequence[Attribute], extensions: Mapping[str, Extensi
         (source, text) for source, raw in _places(attributes, extensions) if (text := _trimmed(raw)) is not None
     )
     return tuple(
-        Candidate(
-            source=source,
-            text=text,
-            personal=source == _CARD_SOURCE or names.holds_resident_id(text) or any(card in text for card in cards),
-        )
-        for source, text in found
+        [
+            Candidate(
+                source=source,
+                text=text,
+                personal=source == _CARD_SOURCE or names.holds_resident_id(text) or any(card in text for card in cards),
+            )
+            for source, text in found
+        ]
     )
 
 
@@ -70,6 +79,8 @@ def card_texts(extensions: Mapping[str, Extension]) -> tuple[str, ...]:
 
     Fewer than four characters tell of nobody and are left out.
     """
+    if _ID_CARD not in extensions:
+        return ()
     trimmed = (_trimmed(text) for _, text in _extension(extensions, _ID_CARD))
     return tuple(text for text in trimmed if text is not None and len(text) >= _SECRET)
 
@@ -81,7 +92,8 @@ def _trimmed(raw: str) -> str | None:
 
 
 def _places(attributes: Sequence[Attribute], extensions: Mapping[str, Extension]) -> Iterator[tuple[str, str]]:
-    yield from _extension(extensions, _ORGANISATION_CODE)
+    if _ORGANISATION_CODE in extensions:
+        yield from _extension(extensions, _ORGANISATION_CODE)
     for text in _of_type(attributes, names.SERIAL_NUMBER):
         yield "subject.serialNumber", text
     for text in _of_type(attributes, names.ORGANISATION_IDENTIFIER):
@@ -90,7 +102,8 @@ def _places(attributes: Sequence[Attribute], extensions: Mapping[str, Extension]
         if dash and len(scheme) == 5 and scheme.isascii() and scheme.isalpha():
             yield "subject.organizationIdentifier", number  # ETSI EN 319 412-1 §5.1.4: scheme, country, dash, number
     for oid in _OTHER_EXTENSIONS:
-        yield from _extension(extensions, oid)
+        if oid in extensions:
+            yield from _extension(extensions, oid)
     for text in _of_type(attributes, names.COMMON_NAME):
         for part in text.split("@", _PARTS)[:_PARTS]:
             if _may_be_number(part):
@@ -107,9 +120,9 @@ def _may_be_number(text: str) -> bool:
 
 
 def _extension(extensions: Mapping[str, Extension], oid: str) -> Iterator[tuple[str, str]]:
-    extension = extensions.get(oid)
-    if extension is not None and len(extension.value) <= _VALUE:
-        for text in _texts(extension.value):
+    value = extensions[oid].value
+    if len(value) <= _VALUE:
+        for text in _texts(value):
             yield f"extension.{oid}", text
 
 

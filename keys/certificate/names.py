@@ -90,21 +90,42 @@ def read_name(name: Element) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
     oddities: list[str] = []
     for relative in der.sequence(name):
         joined = False
-        for pair in der.set_of(relative):
-            parts = der.sequence(pair)
-            if len(parts) != 2:
-                raise MalformedError("der.malformed", f"an attribute has 2 parts, not {len(parts)} (at {pair.start})")
-            value = parts[1].value
-            text, oddity = read_text(parts[1].tag, value)
+        for kind, content in _single(relative) or _several(relative):
+            value = content.value
+            text, oddity = read_text(content.tag, value)
             if oddity is not None:
                 oddities.append(oddity)
             if not text.isprintable():
                 oddities.append("name.hidden_characters")
-            attributes.append(Attribute(der.oid(parts[0]), parts[1].tag, value, text, joined))
+            attributes.append(Attribute(der.oid(kind), content.tag, value, text, joined))
             joined = True
         if not joined:
             raise MalformedError("der.malformed", f"a part of a name is empty (at byte {relative.start})")
     return tuple(attributes), tuple(oddities)
+
+
+def _several(relative: Element) -> Iterator[tuple[Element, Element]]:
+    """Reads a RelativeDistinguishedName: type and value of each attribute."""
+    for pair in der.set_of(relative):
+        parts = der.sequence(pair)
+        if len(parts) != 2:
+            raise MalformedError("der.malformed", f"an attribute has 2 parts, not {len(parts)} (at {pair.start})")
+        yield parts[0], parts[1]
+
+
+def _single(relative: Element) -> tuple[tuple[Element, Element]] | None:
+    """Reads what nearly all are, one attribute of short lengths, in one step; None for all else, well formed or not."""
+    data, at, end = relative.data, relative.content, relative.end
+    size = end - at - 2
+    if relative.tag != der.SET or not 4 <= size < 0x80 or data[at] != der.SEQUENCE or data[at + 1] != size:
+        return None
+    kind = at + 4
+    value = kind + data[at + 3]
+    if data[at + 2] != der.OID or value + 2 > end or data[value] not in TEXT_TAGS or data[value + 1] != end - value - 2:
+        return None
+    depth = relative.depth + 2
+    oid = Element(data, der.OID, at + 2, kind, value, depth)
+    return ((oid, Element(data, data[value], value, value + 2, end, depth)),)
 
 
 def read_issuer(name: Element) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
@@ -209,7 +230,7 @@ def holds_resident_id(text: str) -> bool:
     That is 18 characters with the check character of GB 11643 and a day of 1900 to 2099 as birth date, also in
     full-width digits, and with spaces or dashes between them.
     """
-    return any(True for _ in _id_spans(text))
+    return len(text) >= 18 and any(True for _ in _id_spans(text))
 
 
 def _id_spans(text: str) -> Iterator[tuple[int, int]]:

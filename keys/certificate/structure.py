@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from keys import der
 from keys.certificate import extensions as known
@@ -34,8 +35,7 @@ _SERIAL_OCTETS = 20  # RFC 5280 §4.1.2.2
 _GENERALIZED_FROM = datetime(2050, 1, 1, tzinfo=UTC)  # RFC 5280 §4.1.2.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(Struct, frozen=True, kw_only=True, eq=False):
     """A parsed certificate. Nothing of it has been verified. Two are equal when their DER is.
 
     `tbs` is what `signature` is over, both as they stand in the DER; `signature_algorithm` is an AlgorithmIdentifier,
@@ -46,22 +46,35 @@ class Certificate:
     `repr` shows neither names nor numbers: a certificate may be a person's.
     """
 
-    der: bytes = field(repr=False)
-    tbs: bytes = field(repr=False, compare=False)
-    signature_algorithm: bytes = field(repr=False, compare=False)
-    signature: bytes = field(repr=False, compare=False)
-    version: int = field(repr=False, compare=False)
-    serial: int = field(repr=False, compare=False)
-    issuer: bytes = field(repr=False, compare=False)
-    subject: bytes = field(repr=False, compare=False)
-    not_before: datetime = field(compare=False)
-    not_after: datetime = field(compare=False)
-    spki: bytes = field(repr=False, compare=False)
-    extensions: Mapping[str, Extension] = field(repr=False, compare=False)
-    oddities: tuple[str, ...] = field(compare=False)
-    issuer_attributes: tuple[Attribute, ...] = field(repr=False, compare=False)
-    subject_attributes: tuple[Attribute, ...] = field(repr=False, compare=False)
-    _understood: Understood = field(repr=False, compare=False)
+    der: bytes
+    tbs: bytes
+    signature_algorithm: bytes
+    signature: bytes
+    version: int
+    serial: int
+    issuer: bytes
+    subject: bytes
+    not_before: datetime
+    not_after: datetime
+    spki: bytes
+    extensions: Mapping[str, Extension]
+    oddities: tuple[str, ...]
+    issuer_attributes: tuple[Attribute, ...]
+    subject_attributes: tuple[Attribute, ...]
+    _understood: Understood
+
+    def __eq__(self, other: object) -> bool:
+        return self.der == other.der if isinstance(other, Certificate) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __repr__(self) -> str:
+        return f"Certificate(not_before={self.not_before!r}, not_after={self.not_after!r}, oddities={self.oddities!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        # msgspec's own would show every field.
+        return [("not_before", self.not_before), ("not_after", self.not_after), ("oddities", self.oddities)]
 
     @property
     def fingerprint(self) -> str:

@@ -16,7 +16,7 @@ The argument, first that applies:
 The order of the lists plays no part, and a list that is unknown at `known_at` or that speaks of others changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -27,6 +27,7 @@ from keys.revocation import names
 from keys.revocation.crl import RevocationList
 from keys.revocation.distribution import ALL_REASONS, Place, Scope, implied_place, place_of
 from keys.revocation.entries import RevokedEntry
+from keys.revocation.silence import Silences
 
 State = Literal["good", "revoked", "missing", "stale", "undetermined"]
 
@@ -73,13 +74,15 @@ class RevocationVerdict(Struct, frozen=True, kw_only=True):
 
 class _Question(Struct, frozen=True, kw_only=True):
     serial: int
+    issuer: bytes
     issuer_key: bytes
-    places: tuple[Place, ...]
+    points: tuple[DistributionPoint, ...]
     is_ca: bool
     valid_at: datetime
     known_at: datetime
     certificate_end: datetime
     policy: RevocationPolicy
+    proven_time: datetime | None
 
 
 class _Statement(Struct, frozen=True):
@@ -118,16 +121,46 @@ def judge(
     `certificate_end` is its notAfter: a list issued later may have dropped it. `proven_time` is the earliest instant at
     which the signature in question is proven to have existed. Raises nothing: what is not known is a verdict.
     """
+    issuer_key = names.folded(issuer)
     question = _Question(
         serial=serial,
-        issuer_key=names.folded(issuer),
-        places=(*(place_of(point, issuer) for point in distribution_points), implied_place(issuer)),
+        issuer=issuer,
+        issuer_key=issuer_key,
+        points=tuple(distribution_points),
         is_ca=is_ca,
         valid_at=valid_at,
         known_at=known_at,
         certificate_end=certificate_end,
         policy=policy,
+        proven_time=proven_time,
     )
+    for known in crls:
+        crl = known.crl
+        if crl.this_update > certificate_end or crl.entries.find_all(serial, issuer_key):
+            return _judged(question, crls)
+    marks = tuple([(known.crl.digest, known.known_from) for known in crls])
+    return _SILENCES.verdict(
+        (marks, issuer, question.points, is_ca, policy),
+        valid_at,
+        known_at,
+        lambda: _instants(crls, policy),
+        lambda: _judged(question, crls),
+    )
+
+
+_SILENCES = Silences[RevocationVerdict]()
+
+
+def _instants(crls: Sequence[KnownCrl], policy: RevocationPolicy) -> Iterator[datetime]:
+    """The instants that a verdict on a certificate which no list names can turn on."""
+    for known in crls:
+        at = known.crl.this_update
+        yield from (known.known_from, at, _earlier(at, policy.skew), _until(known.crl, policy))
+
+
+def _judged(question: _Question, crls: Sequence[KnownCrl]) -> RevocationVerdict:
+    """The argument at the top of this module."""
+    valid_at, proven_time = question.valid_at, question.proven_time
     statements = _statements(question, crls)
     proof = _first(statements, lambda entry: _is_revocation(entry) and entry.effective_at <= valid_at)
     if proof:
@@ -157,11 +190,12 @@ def _is_revocation(entry: RevokedEntry) -> bool:
 def _statements(question: _Question, crls: Sequence[KnownCrl]) -> list[_Statement]:
     """What each list that was known and that has a say states, every list once."""
     seen = {known.crl.digest: known.crl for known in crls if known.known_from <= question.known_at}
-    found = (_statement(question, crl) for crl in seen.values() if not crl.unhandled)
+    places = (*(place_of(point, question.issuer) for point in question.points), implied_place(question.issuer))
+    found = (_statement(question, places, crl) for crl in seen.values() if not crl.unhandled)
     return [statement for statement in found if statement is not None]
 
 
-def _statement(question: _Question, crl: RevocationList) -> _Statement | None:
+def _statement(question: _Question, places: Sequence[Place], crl: RevocationList) -> _Statement | None:
     """RFC 5280 §6.3.3 (b): None when the list does not speak of this issuer's certificates at all.
 
     Its entries count wherever in the issuer's lists they stand; its silence only within its scope.
@@ -170,7 +204,7 @@ def _statement(question: _Question, crl: RevocationList) -> _Statement | None:
     if scope is not None and scope.only_attribute:
         return None
     entitled, reasons = own, frozenset[str]()
-    for place in question.places:
+    for place in places:
         if place.crl_issuers:
             applies = scope is not None and scope.indirect and crl.issuer_key in place.crl_issuers
             entitled = entitled or applies
@@ -251,6 +285,13 @@ def _later(moment: datetime, span: timedelta) -> datetime:
         return moment + span
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
+
+
+def _earlier(moment: datetime, span: timedelta) -> datetime:
+    try:
+        return moment - span
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _holds_at(entry: RevokedEntry, valid_at: datetime) -> bool:

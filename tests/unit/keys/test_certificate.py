@@ -1,4 +1,3 @@
-import dataclasses
 import hashlib
 from datetime import UTC, datetime
 
@@ -62,9 +61,9 @@ def test_nothing_is_understood_where_nothing_is_said() -> None:
 def test_a_certificate_cannot_be_changed_and_is_known_by_its_bytes() -> None:
     data = written(UNKNOWN)
     certificate = parse_certificate(data)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         certificate.serial = 1  # type: ignore[misc]
-    with pytest.raises((AttributeError, TypeError)):  # 3.11 gives the second, by a fault of dataclasses with slots
+    with pytest.raises(AttributeError):
         certificate.is_ca = True  # type: ignore[misc]
     with pytest.raises(TypeError):
         certificate.extensions["1.2.3.4"] = certificate.extensions["1.2.3.4"]  # type: ignore[index]

@@ -1,10 +1,15 @@
+import itertools
 from collections.abc import Sequence
+from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keys.revocation import judgement
 from keys.revocation.crl import parse_crl
-from keys.revocation.judgement import KnownCrl
+from keys.revocation.judgement import KnownCrl, RevocationPolicy, RevocationVerdict
+from keys.revocation.silence import Silences
 from tests.support.der_writer import Extension, IssuingDistributionPoint
 from tests.support.pki import AT
 from tests.unit.keys.crl_lists import (
@@ -150,3 +155,39 @@ def test_the_verdict_of_an_instant_of_knowledge_does_not_change_with_what_is_lea
 ) -> None:
     then = [known for known in pool if known.known_from <= day(question["known_at"])]
     assert verdict(*then, **question) == verdict(*pool, **question)
+
+
+# Dense, so that some lie on each instant that matters and on both sides of it.
+DAYS = [number / 2 for number in range(-26, 40)]
+skews = st.sampled_from((0.0, 1.0, 4.0))
+
+
+@laws
+@given(st.lists(known_lists(), min_size=1, max_size=2), skews, st.permutations(DAYS), st.permutations(DAYS))
+def test_what_is_remembered_is_what_would_be_found_anew(
+    pool: list[KnownCrl], skew: float, valid: list[float], known: list[float]
+) -> None:
+    others = itertools.product((False, True), ((), (point(HERE),)), (0.5, 300.0), (3, 6))
+
+    def asked(valid_at: float, known_at: float, other: tuple[object, ...]) -> RevocationVerdict:
+        is_ca, points, end, age = other
+        policy = RevocationPolicy(max_age=timedelta(days=age), skew=timedelta(days=skew))
+        question = {"is_ca": is_ca, "distribution_points": points, "certificate_end": day(end), "policy": policy}
+        return verdict(*pool, **question, valid_at=day(valid_at), known_at=known_at)
+
+    for valid_at, known_at, other in zip(valid, known, itertools.cycle(others), strict=False):
+        remembered = asked(valid_at, known_at, other)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(judgement, "_SILENCES", Silences())
+            assert remembered == asked(valid_at, known_at, other)
+
+
+def test_only_so_many_groups_of_lists_are_remembered() -> None:
+    kept = Silences[str](most=2)
+    asked: list[str] = []
+
+    def say(key: str) -> str:
+        return kept.verdict(key, day(0), day(0), lambda: [day(1)], lambda: asked.append(key) or key)
+
+    assert [say(key) for key in ("a", "b", "a", "c", "a")] == ["a", "b", "a", "c", "a"]
+    assert asked == ["a", "b", "c", "a"]
