@@ -323,8 +323,9 @@ def any_time(element: Element) -> tuple[datetime, bool]:
 def _usual_time(value: bytes, digits: int) -> datetime:
     if value[digits + 4 : digits + 6] == b"24":
         raise ValueError  # ISO 8601 has an end of day, X.680 has not
-    year, text = _year(value[:digits]), value.decode("ascii")
-    return datetime.fromisoformat(f"{year:04}{text[digits : digits + 4]}T{text[digits + 4 :]}")
+    text = value.decode("ascii")
+    century = "" if digits == 4 else "19" if text[0] >= "5" else "20"  # RFC 5280 §4.1.2.5.1
+    return datetime.fromisoformat(f"{century}{text[: digits + 4]}T{text[digits + 4 :]}")
 
 
 def _odd_time(element: Element) -> datetime:

@@ -93,9 +93,11 @@ def _name(certificate: Certificate) -> str:
     common = certificate.common_name
     if common is None:
         return _organisation(certificate)
+    if "@" not in common:
+        return common
     parts = [part.strip() for part in common.split("@")]
     words = [part for part in parts if part and part != MASK and not _is_number(part)]
-    if len(parts) == 1 or not words:
+    if not words:
         return common
     organisations = [word for word in words if is_organisation(word)]
     return max(organisations or [word for word in words if not word.isascii()] or words, key=len)
@@ -113,8 +115,8 @@ def _is_number(part: str) -> bool:
 
 def _organisation(certificate: Certificate) -> str:
     """The organisation in the subject, where it is not that of the CA (domain.md: of some CAs' locks it is)."""
-    issuers = {attribute.text for attribute in certificate.issuer_attributes if attribute.oid == _ORGANISATION}
     found = certificate.organisation
+    issuers = [attribute.text for attribute in certificate.issuer_attributes if attribute.oid == _ORGANISATION]
     return UNNAMED if found is None or found in issuers else found
 
 

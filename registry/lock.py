@@ -142,10 +142,12 @@ def _path(case: LockCase) -> tuple[Finding, Path | None, TrustAnchor | None, Rev
     """The path to an anchor that serves the purpose, there and then, and what the lists say along it."""
     query, trust = case.query, case.policy.trust
     serving = trust.serving(case.purpose.qualifier or "", query.jurisdiction, query.valid_at)
-    hints = (*(held.certificate for held in trust.anchors.values()), *query.chain)
     try:
         paths = case.evidence.paths.find_all(
-            case.certificate, hints, [anchor.certificate for anchor in serving], query.valid_at
+            case.certificate,
+            (*trust.certificates, *query.chain),
+            [anchor.certificate for anchor in serving],
+            query.valid_at,
         )
     except PathError as error:
         if error.code == "path.no_anchor":
@@ -186,7 +188,11 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
         own = load_key(case.certificate.spki)
     except KeysError as error:
         return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": error.detail})
-    for scheme, key in (*signed, (default_scheme(own), own)):
+    # Most paths are of one kind of key throughout, of which it is asked once.
+    kinds = {(scheme.name, key.family, key.bits, key.curve): (scheme, key) for scheme, key in signed}
+    scheme = default_scheme(own)
+    kinds.setdefault((scheme.name, own.family, own.bits, own.curve), (scheme, own))
+    for scheme, key in kinds.values():
         why = allowed(case.policy.algorithms.rules, scheme, key, case.query.known_at)
         if why is not None:
             return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": why})
@@ -321,7 +327,11 @@ def _subject(case: LockCase, credential: Credential) -> Finding:
     return case.finding("subject", "failed", "subject.mismatch")
 
 
-def _accepted(case: LockCase, path: Path | None) -> tuple[Finding, AcceptedList | None]:
+_Named = Sequence[tuple[TrustAnchor, ...]]
+"""For each authority of a path, the issuer first, the trust anchor files that name its key."""
+
+
+def _accepted(case: LockCase, path: Path | None, named: _Named) -> tuple[Finding, AcceptedList | None]:
     """Whether an authority of the path is on the list that decides, at `valid_at`."""
     query, trust = case.query, case.policy.trust
     accepted = trust.list_for(query.jurisdiction, query.relying_party, query.purpose)
@@ -331,12 +341,12 @@ def _accepted(case: LockCase, path: Path | None) -> tuple[Finding, AcceptedList 
         return case.finding("issuer", "indeterminate", "agreement.none", "accepted_list"), None
     if path is None:
         return _SKIPPED["issuer"], None
-    authorities = [anchor for certificate in path.certificates[1:] for anchor in trust.of_key(certificate)]
-    named = trust.of_key(path.certificates[1])
-    name = named[0].name if named else path.certificates[1].subject_text
+    name = named[0][0].name if named[0] else path.certificates[1].subject_text
     params: dict[str, Param] = {"ca": name, "list": accepted.name, "list_id": accepted.id}
     # A file that had ended by then speaks for nobody.
-    entries = accepted.entries_for(anchor.id for anchor in authorities if query.valid_at in anchor.effective)
+    entries = accepted.entries_for(
+        anchor.id for files in named for anchor in files if query.valid_at in anchor.effective
+    )
     if any(query.valid_at in entry.period for entry in entries):
         return _passed("issuer", "issuer.accepted", "", params), accepted
     return case.finding("issuer", "failed", "issuer.not_accepted", *_when(entries, query.valid_at, params)), accepted
@@ -355,19 +365,17 @@ def _when(entries: Sequence[AcceptedCa], instant: datetime, params: dict[str, Pa
     return "", params
 
 
-def _issuing_authority(case: LockCase, path: Path | None) -> Authority | None:
+def _issuing_authority(case: LockCase, named: _Named) -> Authority | None:
     """The body behind the certificate that signed the lock, where a trust anchor file names it."""
-    named = () if path is None else case.policy.trust.of_key(path.certificates[1])
-    bodies = [anchor.authority for anchor in named if anchor.authority is not None]
+    bodies = [anchor.authority for anchor in named[0] if anchor.authority is not None] if named else []
     return case.policy.authorities[bodies[0]] if bodies else None
 
 
-def _issuer_id(case: LockCase, issuer: Authority | None, path: Path | None) -> str:
+def _issuer_id(case: LockCase, issuer: Authority | None, named: _Named) -> str:
     """The issuer by the id of its authority, else of the file that names its key, else by its name."""
     if issuer is not None:
         return issuer.id
-    named = () if path is None else case.policy.trust.of_key(path.certificates[1])
-    return named[0].id if named else issuer_of(case.certificate)
+    return named[0][0].id if named and named[0] else issuer_of(case.certificate)
 
 
 def _attributes(certificate: Certificate) -> dict[str, str]:
@@ -380,9 +388,10 @@ def _attributes(certificate: Certificate) -> dict[str, str]:
 def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
     """The findings of all checks but `agreement`. Total: whatever a lock, a list or an asker could hold."""
     path_finding, path, anchor, revocation = _path(case)
-    issuer = _issuing_authority(case, path)
-    accepted_finding, accepted = _accepted(case, path)
-    name = _issuer_id(case, issuer, path)
+    named = () if path is None else [case.policy.trust.of_key(certificate) for certificate in path.certificates[1:]]
+    issuer = _issuing_authority(case, named)
+    accepted_finding, accepted = _accepted(case, path, named)
+    name = _issuer_id(case, issuer, named)
     credential = credential_of(case.certificate, case.profile.id, name, _attributes(case.certificate))
     checks = {
         "format": _algorithms(case, path),

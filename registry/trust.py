@@ -169,13 +169,17 @@ class Trust:
 
     anchors: Mapping[str, TrustAnchor]
     lists: Mapping[str, AcceptedList]
+    certificates: tuple[Certificate, ...]
+    """All that the anchor files hold: what paths may lead through."""
     by_key: Mapping[str, tuple[TrustAnchor, ...]]
+    by_qualifier: Mapping[str, tuple[TrustAnchor, ...]]
     by_party: Mapping[tuple[str, str | None, str], AcceptedList]
     """Who decides, by jurisdiction, relying party (None: the jurisdiction itself) and purpose."""
 
     def serving(self, qualifier: str, jurisdiction: str, instant: datetime) -> tuple[TrustAnchor, ...]:
         """The anchors that a path may end at."""
-        return tuple(anchor for anchor in self.anchors.values() if anchor.serves(qualifier, jurisdiction, instant))
+        able = self.by_qualifier.get(qualifier, ())
+        return tuple([anchor for anchor in able if anchor.serves(qualifier, jurisdiction, instant)])
 
     def of_key(self, certificate: Certificate) -> tuple[TrustAnchor, ...]:
         """The files that name this certificate's key."""
@@ -216,6 +220,14 @@ def build_trust(
                 raise PolicyError(
                     sources[accepted.id], "purposes", f"{purpose!r} is already decided by the list {other.id!r}"
                 )
+    ordered = dict(sorted(anchors.items()))
     return Trust(
-        anchors=dict(sorted(anchors.items())), lists=dict(sorted(lists.items())), by_key=by_key, by_party=by_party
+        anchors=ordered,
+        lists=dict(sorted(lists.items())),
+        certificates=tuple(anchor.certificate for anchor in ordered.values()),
+        by_key=by_key,
+        by_qualifier={
+            name: tuple(anchor for anchor in ordered.values() if name in anchor.qualifiers) for name in QUALIFIERS
+        },
+        by_party=by_party,
     )

@@ -59,19 +59,13 @@ def candidates(attributes: Sequence[Attribute], extensions: Mapping[str, Extensi
     """Collects the candidates of a subject and its extensions, the most telling first, each text once per place."""
     # A number in the ID card's extension, a passport's for one, is as personal where it is repeated.
     cards = card_texts(extensions)
-    found = dict.fromkeys(
-        (source, text) for source, raw in _places(attributes, extensions) if (text := _trimmed(raw)) is not None
-    )
-    return tuple(
-        [
-            Candidate(
-                source=source,
-                text=text,
-                personal=source == _CARD_SOURCE or names.holds_resident_id(text) or any(card in text for card in cards),
-            )
-            for source, text in found
-        ]
-    )
+    found: dict[tuple[str, str], Candidate] = {}
+    for source, raw in _places(attributes, extensions):
+        text = _trimmed(raw)
+        if text is not None and (source, text) not in found:
+            personal = source == _CARD_SOURCE or names.holds_resident_id(text) or any(card in text for card in cards)
+            found[source, text] = Candidate(source=source, text=text, personal=personal)
+    return tuple(found.values())
 
 
 def card_texts(extensions: Mapping[str, Extension]) -> tuple[str, ...]:
@@ -94,9 +88,12 @@ def _trimmed(raw: str) -> str | None:
 def _places(attributes: Sequence[Attribute], extensions: Mapping[str, Extension]) -> Iterator[tuple[str, str]]:
     if _ORGANISATION_CODE in extensions:
         yield from _extension(extensions, _ORGANISATION_CODE)
-    for text in _of_type(attributes, names.SERIAL_NUMBER):
+    of_type: dict[str, list[str]] = {}
+    for attribute in attributes:
+        of_type.setdefault(attribute.oid, []).append(attribute.text)
+    for text in of_type.get(names.SERIAL_NUMBER, ())[:_PARTS]:
         yield "subject.serialNumber", text
-    for text in _of_type(attributes, names.ORGANISATION_IDENTIFIER):
+    for text in of_type.get(names.ORGANISATION_IDENTIFIER, ())[:_PARTS]:
         yield "subject.organizationIdentifier", text
         scheme, dash, number = text.partition("-")
         if dash and len(scheme) == 5 and scheme.isascii() and scheme.isalpha():
@@ -104,14 +101,10 @@ def _places(attributes: Sequence[Attribute], extensions: Mapping[str, Extension]
     for oid in _OTHER_EXTENSIONS:
         if oid in extensions:
             yield from _extension(extensions, oid)
-    for text in _of_type(attributes, names.COMMON_NAME):
+    for text in of_type.get(names.COMMON_NAME, ())[:_PARTS]:
         for part in text.split("@", _PARTS)[:_PARTS]:
             if _may_be_number(part):
                 yield "subject.commonName", part
-
-
-def _of_type(attributes: Sequence[Attribute], oid: str) -> list[str]:
-    return [attribute.text for attribute in attributes if attribute.oid == oid][:_PARTS]
 
 
 def _may_be_number(text: str) -> bool:

@@ -56,7 +56,8 @@ _DAY = ("(?:1{0}9|2{0}0)", "[0-9]", "[0-9]", "(?:0{0}[1-9]|1{0}[0-2])", "(?:0{0}
 _ID_PARTS = ("[0-9]",) * 6 + tuple(part.format(_BETWEEN) for part in _DAY) + ("[0-9]",) * 3 + ("[0-9X]",)
 # Overlapping on purpose: a number can start at any digit of a longer run.
 _RESIDENT_ID = re.compile(rf"(?=({_BETWEEN.join(_ID_PARTS)}))")
-_ID_WEIGHTS = tuple(pow(2, 17 - place, 11) for place in range(18))  # GB 11643-1999, ISO/IEC 7064 MOD 11-2
+_ID_LENGTH = 18
+_ID_WEIGHTS = tuple(pow(2, 17 - place, 11) for place in range(_ID_LENGTH))  # GB 11643-1999, ISO/IEC 7064 MOD 11-2
 _NOT_OF_ID = re.compile(r"[^0-9X]")
 
 
@@ -200,11 +201,13 @@ def last(attributes: Iterable[Attribute], oid: str) -> str | None:
     return found
 
 
-def shown(text: str, hidden: Iterable[str] = ()) -> str:
+def shown(text: str, hidden: Sequence[str] = ()) -> str:
     """Gives text that is safe to show: one line without control, format or bidirectional characters, of bounded length.
 
     Every resident ID number in it, and every text of `hidden`, is replaced by `MASK`.
     """
+    if len(text) < _ID_LENGTH and not hidden and text.isprintable():
+        return text
     window = text[: _SHOWN + _MASKED]
     if not window.isprintable():
         window = "".join(map(_visible, window))
@@ -230,11 +233,11 @@ def holds_resident_id(text: str) -> bool:
     That is 18 characters with the check character of GB 11643 and a day of 1900 to 2099 as birth date, also in
     full-width digits, and with spaces or dashes between them.
     """
-    return len(text) >= 18 and any(True for _ in _id_spans(text))
+    return len(text) >= _ID_LENGTH and any(True for _ in _id_spans(text))
 
 
 def _id_spans(text: str) -> Iterator[tuple[int, int]]:
-    if len(text) < 18:
+    if len(text) < _ID_LENGTH:
         return
     for match in _RESIDENT_ID.finditer(text.upper() if text.isascii() else "".join(map(_plain, text))):
         if _is_resident_id(_NOT_OF_ID.sub("", match[1])):

@@ -1,10 +1,13 @@
 """Finds the paths of holders' certificates, keeping those of their CAs: a CA's path is judged once, not per lock."""
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from threading import Lock
+
+from msgspec import Struct
 
 from keys.certificate import Certificate
 from keys.path_validation import signatures
@@ -15,6 +18,7 @@ from keys.path_validation.path import Path
 from keys.revocation.names import folded
 
 MAX_KEPT = 512  # paths of CAs
+MAX_GIVEN = 16  # questions whose digest is kept; of hostile hints each may take half a megabyte
 MAX_ISSUERS = 32  # certificates that are tried as the issuer of one
 
 
@@ -22,7 +26,8 @@ class PathFinder:
     """Remembers which CAs lead to which anchors. Safe to share between threads; it holds nothing of any holder."""
 
     def __init__(self, kept: int = MAX_KEPT) -> None:
-        self._kept, self._most = OrderedDict[bytes, Path](), kept
+        self._kept, self._most = OrderedDict[_Name, Path](), kept
+        self._given = OrderedDict[tuple[bytes, ...], _Given]()
         self._lock = Lock()
 
     def find(
@@ -61,8 +66,8 @@ class PathFinder:
         anchors: Sequence[Certificate],
         instant: datetime,
     ) -> Path:
-        key = _name_of(issuer, hints, anchors, instant)
         with self._lock:
+            key = self._name_of(issuer, hints, anchors, instant)
             path = self._kept.get(key)
             if path is not None:
                 self._kept.move_to_end(key)
@@ -78,22 +83,42 @@ class PathFinder:
                 self._kept.popitem(last=False)
         return path
 
+    def _name_of(
+        self, issuer: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+    ) -> "_Name":
+        """Names a question about a CA's path: what is given, in its order, and which of it is in its validity.
 
-def _name_of(
-    issuer: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
-) -> bytes:
-    """Names a question about a CA's path: what is given, in its order, and which of it is in its validity.
+        So a kept path is the one that would be found anew, whatever was asked in between; and a name is small, whatever
+        hints were sent. The digests of the last few questions are kept: most ask by the same certificates.
+        """
+        certificates = (issuer, *anchors, *hints)
+        asked = (b"%d" % len(anchors), *[one.der for one in certificates])
+        given = self._given.get(asked)
+        if given is None:
+            given = self._given[asked] = _given(certificates, (len(anchors), len(hints)))
+            while len(self._given) > MAX_GIVEN:
+                self._given.popitem(last=False)
+        # Both ends of a validity belong to it: an instant that is one of them is in a place of its own.
+        return given.digest, bisect_left(given.ends, instant), bisect_right(given.ends, instant)
 
-    So a kept path is the one that would be found anew, whatever was asked in between; and a key is small, whatever
-    hints were sent.
-    """
-    named = sha256()
-    for group in ((issuer,), anchors, hints):
-        named.update(len(group).to_bytes(4, "big"))
-        for one in group:
-            named.update(b"\1" if one.not_before <= instant <= one.not_after else b"\0")
-            named.update(one.der)
-    return named.digest()
+
+_Name = tuple[bytes, int, int]
+
+
+class _Given(Struct, frozen=True):
+    """What a question about a CA's path gives: a digest of it in its order, and the ends of every validity in it."""
+
+    digest: bytes
+    ends: tuple[datetime, ...]
+
+
+def _given(certificates: Sequence[Certificate], sizes: tuple[int, ...]) -> _Given:
+    named = sha256(repr(sizes).encode())
+    for one in certificates:
+        named.update(len(one.der).to_bytes(4, "big") + one.der)
+    return _Given(
+        named.digest(), tuple(sorted({end for one in certificates for end in (one.not_before, one.not_after)}))
+    )
 
 
 def _issuers(leaf: Certificate, offered: Sequence[Certificate]) -> list[Certificate]:

@@ -1,5 +1,7 @@
+
 """Finding paths with those of CAs kept: bounded, blind to what was asked before, and not to be misled by hints."""
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys.certificate import Certificate, parse_certificate
+from keys.certificate.structure import MAX_LENGTH
 from keys.path_validation import finder as module
 from keys.path_validation.errors import PathError
-from keys.path_validation.finder import MAX_ISSUERS, MAX_KEPT, PathFinder
+from keys.path_validation.finder import MAX_GIVEN, MAX_ISSUERS, PathFinder
 from keys.path_validation.path import Path
 from tests.support import der_writer as der
 from tests.support.der_writer import Subject
@@ -284,10 +287,13 @@ def test_no_more_paths_are_kept_than_allowed_and_the_least_used_go_first(validat
 def test_hostile_hints_fill_no_memory() -> None:
     finder = PathFinder()
     bulk = der.Extension("1.2.3", bytes(20_000))
-    for hint in [read(Authority.root(KIND, "大", seed=str(number), more=(bulk,))) for number in range(3)]:
-        find(lock(), [hint, read(ca())], [read(root())], finder=finder)
-    assert {len(key) for key in finder._kept} == {32}
-    assert MAX_KEPT * 32 < 100_000
+    hostile = [read(Authority.root(KIND, "大", seed=str(number), more=(bulk,))) for number in range(3)]
+    for hints in itertools.permutations((*hostile, read(ca()))):
+        find(lock(), hints, [read(root())], finder=finder)
+    assert {len(digest) for digest, _, _ in finder._kept} == {32}
+    assert len(finder._kept) == 24
+    assert len(finder._given) == MAX_GIVEN < 24
+    assert MAX_GIVEN * 8 * MAX_LENGTH < 10_000_000  # a question brings eight at most
 
 
 def test_threads_share_a_finder() -> None:
