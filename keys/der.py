@@ -263,14 +263,14 @@ def oid(element: Element) -> str:
     if element.tag != OID:
         _expect(element, OID)
     value = element.data[element.content : element.end]
-    text = _dotted(value) if len(value) <= _OID_BYTES else None
+    text = dotted(value) if len(value) <= _OID_BYTES else None
     if text is None:
         raise _malformed(element.start, "an OBJECT IDENTIFIER that is empty, cut off, padded or too long")
     return text
 
 
 @lru_cache(maxsize=1024)
-def _dotted(value: bytes) -> str | None:
+def dotted(value: bytes) -> str | None:
     """Writes an object identifier (X.690 §8.19), None when it is not one. Cached, as the same few are everywhere."""
     if not value or value[-1] & 0x80:
         return None

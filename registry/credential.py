@@ -1,6 +1,5 @@
 """A credential as a register knows it: claims, lifecycle events, and its state at a legal instant."""
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -126,10 +125,16 @@ def read_version(content: bytes) -> Credential:
         raise ValueError(f"no version of a credential: {error}") from None
 
 
+# Base32 (RFC 4648 §6) in lower case, two characters at a time.
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_TEN_BITS = [first + second for first in _BASE32 for second in _BASE32]
+
+
 def credential_id(type_id: str, number: str, issuer: str) -> str:
     """The opaque id: a digest of type, normalised number and issuer, so that loading twice names it the same."""
     seed = "\x1f".join(("accord-credential-v1", type_id, number, issuer)).encode()
-    return "cred_" + base64.b32encode(hashlib.sha256(seed).digest()[:15]).decode().lower()
+    bits = int.from_bytes(hashlib.sha256(seed).digest()[:15], "big")
+    return "cred_" + "".join([_TEN_BITS[bits >> place & 1023] for place in range(110, -1, -10)])
 
 
 def standing(state: CredentialState, valid_at: datetime) -> str:

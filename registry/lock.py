@@ -301,13 +301,13 @@ def _scope(case: LockCase) -> Finding:
     """Whether the certificate's usages serve the purpose. Of one that states none it cannot be told."""
     usage, wanted = case.certificate.key_usage, case.purpose.key_usage
     extended = case.certificate.extended_key_usage
-    params: Params = {"given": ", ".join(sorted(usage or ())), "wanted": ", ".join(sorted(wanted))}
     if extended is not None and set(extended) <= _NO_HOLDERS:
         return case.finding("scope", "failed", "key_usage.wrong", "extended", {"given": ", ".join(extended)})
-    if usage is None and wanted:
-        return case.finding("scope", "indeterminate", "key_usage.wrong", "absent", params)
-    if not wanted or (usage or frozenset()) & wanted:
+    if not wanted or (usage is not None and usage & wanted):
         return _passed("scope", "key_usage.fits")
+    params: Params = {"given": ", ".join(sorted(usage or ())), "wanted": ", ".join(sorted(wanted))}
+    if usage is None:
+        return case.finding("scope", "indeterminate", "key_usage.wrong", "absent", params)
     return case.finding("scope", "failed", "key_usage.wrong", "", params)
 
 

@@ -62,8 +62,8 @@ class RevocationShelf:
             )
             self._connection.execute("PRAGMA query_only = ON")
         self._rows: dict[str, dict[str, list[_Row]]] = {}
-        self._changed: dict[tuple[str, str], set[int]] = {}
-        self._current: dict[str, tuple[int, int, tuple[KnownCrl, ...]]] = {}
+        self._changed: dict[str, dict[str, set[int]]] = {}
+        self._current: dict[str, tuple[datetime, datetime, tuple[KnownCrl, ...]]] = {}
         self._seen = 0
         self._look_again = 0.0
         self._parsed: OrderedDict[int, RevocationList] = OrderedDict()
@@ -87,7 +87,7 @@ class RevocationShelf:
             self._query("SELECT issuer_key, serial, list_no FROM changed_entry WHERE list_no > ?1", 0) if fresh else ()
         )
         for issuer_key, serial, list_no in changed:
-            self._changed.setdefault((issuer_key, serial), set()).add(list_no)
+            self._changed.setdefault(issuer_key, {}).setdefault(serial, set()).add(list_no)
         for no, issuer_key, scope, this_update, known_from in fresh:
             rows = self._rows.setdefault(issuer_key, {}).setdefault(scope, [])
             insort(rows, _Row(this_update=this_update, no=no, known_from=known_from))
@@ -104,12 +104,12 @@ class RevocationShelf:
         These are the newest issued before its end, and each whose words about it the next one did not repeat.
         Raises `StoreError`.
         """
-        issuer_key, known = key_digest(issuer), to_micros(known_at)
-        changed = None if about is None else self._changed.get((issuer_key, f"{about.serial:x}"))
-        end = None if about is None else to_micros(about.not_after)
+        issuer_key = key_digest(issuer)
+        changed = None if about is None else self._changed.get(issuer_key, {}).get(f"{about.serial:x}")
         since, newest, lists = self._current.get(issuer_key) or self._serving(issuer_key)
-        if changed is None and known >= since and (end is None or end >= newest):
+        if changed is None and known_at >= since and (about is None or about.not_after >= newest):
             return lists
+        known, end = to_micros(known_at), None if about is None else to_micros(about.not_after)
         wanted: dict[int, _Row] = {}
         for rows in self._rows.get(issuer_key, {}).values():
             there = [row for row in rows if row.known_from <= known]
@@ -120,12 +120,12 @@ class RevocationShelf:
                 wanted |= {row.no: row for row in there if row.no in changed}
         return self._known(wanted.values())
 
-    def _serving(self, issuer_key: str) -> tuple[int, int, tuple[KnownCrl, ...]]:
+    def _serving(self, issuer_key: str) -> tuple[datetime, datetime, tuple[KnownCrl, ...]]:
         """The lists for whoever asks about the present: from when on all are known, the newest's date, and they."""
         scopes = self._rows.get(issuer_key, {}).values()
         since = max((row.known_from for rows in scopes for row in rows), default=0)
         newest = max((rows[-1].this_update for rows in scopes), default=0)
-        found = since, newest, self._known(row for rows in scopes for row in rows[-SERVING:])
+        found = from_micros(since), from_micros(newest), self._known(row for rows in scopes for row in rows[-SERVING:])
         if scopes:
             self._current[issuer_key] = found
         return found

@@ -91,42 +91,39 @@ def read_name(name: Element) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
     oddities: list[str] = []
     for relative in der.sequence(name):
         joined = False
-        for kind, content in _single(relative) or _several(relative):
-            value = content.value
-            text, oddity = read_text(content.tag, value)
+        for oid, tag, value in _single(relative) or _several(relative):
+            text, oddity = read_text(tag, value)
             if oddity is not None:
                 oddities.append(oddity)
             if not text.isprintable():
                 oddities.append("name.hidden_characters")
-            attributes.append(Attribute(der.oid(kind), content.tag, value, text, joined))
+            attributes.append(Attribute(oid, tag, value, text, joined))
             joined = True
         if not joined:
             raise MalformedError("der.malformed", f"a part of a name is empty (at byte {relative.start})")
     return tuple(attributes), tuple(oddities)
 
 
-def _several(relative: Element) -> Iterator[tuple[Element, Element]]:
-    """Reads a RelativeDistinguishedName: type and value of each attribute."""
+def _several(relative: Element) -> Iterator[tuple[str, int, bytes]]:
+    """Reads a RelativeDistinguishedName: type, tag and value of each attribute."""
     for pair in der.set_of(relative):
         parts = der.sequence(pair)
         if len(parts) != 2:
             raise MalformedError("der.malformed", f"an attribute has 2 parts, not {len(parts)} (at {pair.start})")
-        yield parts[0], parts[1]
+        yield der.oid(parts[0]), parts[1].tag, parts[1].value
 
 
-def _single(relative: Element) -> tuple[tuple[Element, Element]] | None:
+def _single(relative: Element) -> tuple[tuple[str, int, bytes]] | None:
     """Reads what nearly all are, one attribute of short lengths, in one step; None for all else, well formed or not."""
     data, at, end = relative.data, relative.content, relative.end
     size = end - at - 2
     if relative.tag != der.SET or not 4 <= size < 0x80 or data[at] != der.SEQUENCE or data[at + 1] != size:
         return None
-    kind = at + 4
-    value = kind + data[at + 3]
+    value = at + 4 + data[at + 3]
     if data[at + 2] != der.OID or value + 2 > end or data[value] not in TEXT_TAGS or data[value + 1] != end - value - 2:
         return None
-    depth = relative.depth + 2
-    oid = Element(data, der.OID, at + 2, kind, value, depth)
-    return ((oid, Element(data, data[value], value, value + 2, end, depth)),)
+    oid = der.dotted(data[at + 4 : value])
+    return None if oid is None else ((oid, data[value], data[value + 2 : end]),)
 
 
 def read_issuer(name: Element) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
@@ -237,7 +234,7 @@ def holds_resident_id(text: str) -> bool:
 
 
 def _id_spans(text: str) -> Iterator[tuple[int, int]]:
-    if len(text) < _ID_LENGTH:
+    if len(text) < _ID_LENGTH or (len(text) == _ID_LENGTH and not text[:-1].isdecimal()):
         return
     for match in _RESIDENT_ID.finditer(text.upper() if text.isascii() else "".join(map(_plain, text))):
         if _is_resident_id(_NOT_OF_ID.sub("", match[1])):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ _SM2_CURVE = bytes.fromhex("06082a811ccf5501822d")
 _SIGNING = frozenset({"digitalSignature", "nonRepudiation"})
 _ENCIPHERING = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"})
 _AUTHORITY = frozenset({"keyCertSign", "cRLSign"})
+_CACHED = 64  # bytes of an AlgorithmIdentifier that is remembered
 _SERIAL_OCTETS = 20  # RFC 5280 §4.1.2.2
 _GENERALIZED_FROM = datetime(2050, 1, 1, tzinfo=UTC)  # RFC 5280 §4.1.2.5
 
@@ -367,7 +369,22 @@ class _Reader:
 
 
 def _algorithm(element: Element) -> None:
-    """Checks an AlgorithmIdentifier: an object identifier, then at most one parameter."""
+    """Checks an AlgorithmIdentifier, of which there are few."""
+    if element.end - element.start > _CACHED or not _usual_algorithm(element.raw):
+        _read_algorithm(element)
+
+
+@lru_cache(maxsize=256)
+def _usual_algorithm(raw: bytes) -> bool:
+    try:
+        _read_algorithm(der.parse(raw))
+    except MalformedError:
+        return False  # where it stands, the fault can be told with its place
+    return True
+
+
+def _read_algorithm(element: Element) -> None:
+    """Reads an object identifier, then at most one parameter."""
     parts = der.sequence(element)
     if not 1 <= len(parts) <= 2:
         raise _malformed(f"an AlgorithmIdentifier has 1 or 2 parts, not {len(parts)}")
