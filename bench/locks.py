@@ -30,14 +30,14 @@ from app.usecases.issue_receipt import issue_receipt
 from app.usecases.verify_lock import TYPE
 from keys.algorithms import sm2
 from keys.algorithms.schemes import SCHEMES, load_key, verify
-from keys.certificate import Certificate, parse_certificate
+from keys.certificate import Certificate, parse_certificate, read_certificate
 from keys.revocation.crl import parse_crl, verify_crl
 from registry.canonical import canonical_json, digest
 from registry.decision import Decision, decide
 from registry.document import PolicyDocument
 from registry.dossier import Dossier
 from registry.lock import Possession
-from registry.query import bind, read_question
+from registry.query import RecognitionQuery
 from registry.trust import key_digest
 from registry.verification import verify as verify_dossier
 from tests.support import der_writer
@@ -139,13 +139,14 @@ def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes
 
     material, policy = lock_material(node.state.path), node.recognizer.policies.latest
     profile = policy.profiles[TYPE]
+    nothing = dict.fromkeys(("id", "number", "issuer", "expected_subject"))
+    asked: dict[str, Any] = {**nothing, "type": TYPE, "jurisdiction": "CN-SC", "facts": {}, **_ASKED}
 
     def check(place: int) -> None:
-        body, now = orjson.loads(requests[place][0]), clock.now()
-        asked = {name: body[name] for name in ("jurisdiction", "purpose", "relying_party")}
-        asked["credential"] = {"type": TYPE, "certificate": body["certificate"]}
-        query = bind(read_question(asked, now), profile)
-        possession = Possession(message=limits[place][3], signature=limits[place][2])
+        _, der, signature = requests[place]
+        certificate, now = read_certificate(der), clock.now()
+        query = RecognitionQuery(certificate=certificate, valid_at=now, known_at=now, **asked)
+        possession = Possession(message=limits[place][3], signature=signature)
         lock = material.evidence(possession)
         dossier = Dossier(query=query, profile=profile, policy=policy, held=(), registers=(), lock=lock)
         _recognized(decide(query, verify_dossier(dossier), ()))

@@ -19,7 +19,6 @@ _GB11714_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _DROPPED = str.maketrans("", "", " -‐‑‒–—―−_\t\u3000")
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 _TYPE_APPROVAL = re.compile(r"^(?:CPA\s*)?(\d{4}|\d{2})-?([A-Z]{1,2})(\d{3,4})(?:-(\d{2}))?$", re.ASCII)
-_USCC_FORM = re.compile(f"[{_USCC_ALPHABET}]{{18}}", re.ASCII)
 
 
 def uscc_check(first17: str) -> str:
@@ -52,7 +51,7 @@ def mod_37_36(characters: str) -> str:
 
 def uscc_well_formed(uscc: str) -> bool:
     """Whether the text is 18 characters of the USCC alphabet; says nothing of the check character."""
-    return _USCC_FORM.fullmatch(uscc) is not None
+    return len(uscc) == 18 and _USCC_VALUE.keys() >= set(uscc)
 
 
 # The systems a profile may name, each over the whole checked text with its check character last.

@@ -6,6 +6,7 @@ lists, and a list of accepted authorities in the place of an agreement.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -215,6 +216,11 @@ def _signature(case: LockCase) -> Finding:
     return _passed("signature", "signature.verified")
 
 
+@lru_cache(maxsize=64)
+def _freshness_limits(max_age: timedelta) -> RevocationPolicy:
+    return RevocationPolicy(max_age=max_age, skew=_SKEW)
+
+
 def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
     query, evidence, usage = case.query, case.evidence, issuer.key_usage
     # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
@@ -226,7 +232,7 @@ def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> R
         valid_at=query.valid_at,
         known_at=query.known_at,
         certificate_end=certificate.not_after,
-        policy=RevocationPolicy(max_age=case.profile.max_age, skew=_SKEW),
+        policy=_freshness_limits(case.profile.max_age),
         distribution_points=certificate.distribution_points,
         is_ca=certificate.is_ca,
     )

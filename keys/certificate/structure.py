@@ -32,6 +32,7 @@ _SM2_CURVE = bytes.fromhex("06082a811ccf5501822d")
 _SIGNING = frozenset({"digitalSignature", "nonRepudiation"})
 _ENCIPHERING = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"})
 _AUTHORITY = frozenset({"keyCertSign", "cRLSign"})
+_CRITICAL = bytes.fromhex("0101ff")
 _CACHED = 64  # bytes of an AlgorithmIdentifier that is remembered
 _SERIAL_OCTETS = 20  # RFC 5280 §4.1.2.2
 _GENERALIZED_FROM = datetime(2050, 1, 1, tzinfo=UTC)  # RFC 5280 §4.1.2.5
@@ -341,22 +342,25 @@ class _Reader:
     def _read_extensions(self, element: Element) -> dict[str, tuple[bool, Element]]:
         found: dict[str, tuple[bool, Element]] = {}
         for extension in der.sequence(element):
-            parts = der.sequence(extension)
-            if len(parts) not in (2, 3):
-                raise _malformed(f"an extension has 2 or 3 parts, not {len(parts)} (at byte {extension.start})")
-            critical = len(parts) == 3 and der.boolean(parts[1])
-            if len(parts) == 3 and not critical:
-                self.oddities.append("extension.default_encoded")  # X.690 §11.5
-            if parts[-1].tag != der.OCTET_STRING:
-                der.octet_string(parts[-1])
-            oid = der.oid(parts[0])
+            oid, critical, octets = _plain_extension(extension) or self._odd_extension(extension)
             if oid in found:
                 self.oddities.append("extension.duplicate")
             else:
-                found[oid] = critical, parts[-1]
+                found[oid] = critical, octets
         if not found:
             self.oddities.append("extension.none")
         return found
+
+    def _odd_extension(self, extension: Element) -> tuple[str, bool, Element]:
+        parts = der.sequence(extension)
+        if len(parts) not in (2, 3):
+            raise _malformed(f"an extension has 2 or 3 parts, not {len(parts)} (at byte {extension.start})")
+        critical = len(parts) == 3 and der.boolean(parts[1])
+        if len(parts) == 3 and not critical:
+            self.oddities.append("extension.default_encoded")  # X.690 §11.5
+        if parts[-1].tag != der.OCTET_STRING:
+            der.octet_string(parts[-1])
+        return der.oid(parts[0]), critical, parts[-1]
 
     def _whole(self, issuer: tuple[Attribute, ...], subject: tuple[Attribute, ...], understood: Understood) -> None:
         """Tells what only shows when the parts are seen together."""
@@ -366,6 +370,24 @@ class _Reader:
             self.oddities.append("subject.empty_of_ca")
         if not understood.is_ca and "keyCertSign" in (understood.key_usage or ()):
             self.oddities.append("key_usage.cert_sign_without_ca")
+
+
+def _plain_extension(extension: Element) -> tuple[str, bool, Element] | None:
+    """Reads what nearly all are, of short lengths, in one step; None for all else, well formed or not."""
+    data, at, end = extension.data, extension.content, extension.end
+    if extension.tag != der.SEQUENCE or not 4 <= end - at < 0x80 or data[at] != der.OID:
+        return None
+    octets = at + 2 + data[at + 1]
+    critical = data.startswith(_CRITICAL, octets)
+    name, octets = data[at + 2 : octets], octets + 3 if critical else octets
+    if octets + 2 > end or data[octets] != der.OCTET_STRING or data[octets + 1] != end - octets - 2:
+        return None
+    oid = der.dotted(name)
+    return (
+        None
+        if oid is None
+        else (oid, critical, Element(data, der.OCTET_STRING, octets, octets + 2, end, extension.depth + 1))
+    )
 
 
 def _algorithm(element: Element) -> None:

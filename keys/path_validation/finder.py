@@ -128,7 +128,10 @@ def _issuers(leaf: Certificate, offered: Sequence[Certificate]) -> list[Certific
         # The same name in another encoding (RFC 5280 §7.1); judged with the rest at the last step.
         name = folded(leaf.issuer)
         named = [one for one in offered if folded(one.subject) == name]
-    found = list(dict.fromkeys(one for one in named if one.is_ca and not _other_key(leaf, one)))
+    found = [one for one in named if one.is_ca and not _other_key(leaf, one)]
+    if len(found) < 2:
+        return found
+    found = list(dict.fromkeys(found))
     found.sort(key=lambda one: one.subject_key_id is None or one.subject_key_id != leaf.authority_key_id)
     return found[:MAX_ISSUERS]
 

@@ -32,7 +32,7 @@ def leaf_step(
         raise PathError("path_length", "no certificate fits below this CA")
     if leaf.is_ca:
         raise PathError("basic_constraints", "a CA's certificate where a holder's belongs")
-    if ca_path.constrained or any(oid in leaf.extensions for oid in CONSTRAINING):
+    if ca_path.constrained or not leaf.extensions.keys().isdisjoint(CONSTRAINING):
         # RFC 5280 §6.1.5 (b): the last certificate, too, can ask for a policy.
         return _whole(leaf, ca_path, instant, purpose, usable)
     check_form(leaf, Role.LEAF)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from keys.certificate import Certificate
 from keys.path_validation.precheck import CONSTRAINING
 
@@ -27,8 +29,7 @@ class Rules:
 NO_RULES = Rules()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Path(Struct, frozen=True, kw_only=True):
     """A valid path: its certificates from the one asked about to the anchor.
 
     All of them are in their validity from `not_before` to `not_after`, both included. `constrained`: one of them

@@ -42,7 +42,7 @@ class KnownCrl(Struct, frozen=True, kw_only=True):
     known_from: datetime
 
 
-class RevocationPolicy(Struct, frozen=True, kw_only=True):
+class RevocationPolicy(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The limits of freshness: data of the caller.
 
     A list without nextUpdate is in force for `max_age`; any list for `grace` longer than it says; and a list may be

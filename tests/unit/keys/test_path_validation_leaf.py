@@ -9,6 +9,7 @@ import pytest
 from asn1crypto import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from pyhanko_certvalidator.context import ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
 from pyhanko_certvalidator.validate import async_validate_path
@@ -82,7 +83,7 @@ def test_the_step_gives_the_path_that_the_whole_validation_gives(authority: Auth
     one = leaf_step(parse_certificate(leaf.der), path, AT)
     other = validate_path(leaf.der, authority.chain[:-1], authority.chain[-1:], AT)
     assert other.policies == frozenset()
-    assert one == replace(other, policies=None)
+    assert one == structs.replace(other, policies=None)
 
 
 # With certvalidator alone
