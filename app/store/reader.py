@@ -28,6 +28,9 @@ _MAX_MATCHES = 20
 LOOK_SECONDS = 1.0
 """So often it is made sure that the file at the path is still the one that was opened."""
 
+GENERATION_SECONDS = 0.1
+"""So often the policy's generation is read: sooner than a write becomes known (docs/adr/0002)."""
+
 # Parameters go by position, as they bind faster: the first is always `known_at`.
 _LATEST = """(SELECT w.no FROM credential_version w WHERE w.credential_no = c.no AND w.known_from <= ?1
              ORDER BY w.known_from DESC LIMIT 1)"""
@@ -87,7 +90,8 @@ class SqliteReader:
             self._cursor = self._connection.cursor()
         self._type_numbers: dict[str, int] = {}
         self._file = self._identity()
-        self._look_again = 0.0
+        self._look_again = self._read_again = 0.0
+        self._generation = 0
 
     def close(self) -> None:
         """Lets the file go."""
@@ -144,14 +148,23 @@ class SqliteReader:
     def _lookup(self, statement: str, *parameters: Any) -> Lookup:
         rows = self._rows(statement, parameters)
         if not rows:
-            return Lookup(found=(), generation=self._rows(_GENERATION)[0][0])
+            return Lookup(found=(), generation=self._recent_generation())
         found = tuple(
             [
                 Found(held=self._held(*row[:4]), register_as_of=None if row[4] is None else self._reached(row[4]))
                 for row in rows
             ]
         )
-        return Lookup(found=found, generation=rows[0][5])
+        self._generation = rows[0][5]
+        return Lookup(found=found, generation=self._generation)
+
+    def _recent_generation(self) -> int:
+        """The policy's generation, seldom read anew: policy is known only some time after it can be read."""
+        instant = clock.monotonic()
+        if instant >= self._read_again:
+            self._generation = int(self._rows(_GENERATION)[0][0])
+            self._read_again = instant + GENERATION_SECONDS
+        return self._generation
 
     def probe(self) -> None:
         """Reads the file anew, past every cache. Raises `StoreError` when it can no longer be read."""
@@ -193,7 +206,7 @@ class SqliteReader:
 
     async def generation(self) -> int:
         """The generation of the policy history."""
-        return int(self._rows(_GENERATION)[0][0])
+        return self._recent_generation()
 
     async def policies(self) -> PolicyHistory:
         """The whole policy history. Raises `PolicyError` when a document no longer reads."""
@@ -210,7 +223,7 @@ class SqliteReader:
 
     def load_policies(self) -> PolicyHistory:
         """The same, for start-up, before there is an event loop."""
-        generation = int(self._rows(_GENERATION)[0][0])
+        generation = self._generation = int(self._rows(_GENERATION)[0][0])
         known = [self._known(row) for row in self._rows(_POLICIES)]
         return PolicyHistory(known, generation)
 

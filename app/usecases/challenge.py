@@ -46,7 +46,7 @@ class Challenger:
             "r": relying_party,
         }
         content = unguarded_canonical_json(claims)
-        return self._challenge(content + self._tag(content), claims)
+        return self._challenge(PREFIX + base64url.encode(content + self._tag(content)), claims)
 
     def read(self, identity: str) -> Challenge | None:
         """The challenge that an id carries; None for one that this store did not give out."""
@@ -56,13 +56,12 @@ class Challenger:
             return None
         if not identity.startswith(PREFIX) or not hmac.compare_digest(content[-_TAG:], self._tag(content[:-_TAG])):
             return None
-        return self._challenge(content, orjson.loads(content[:-_TAG]))
+        return self._challenge(identity, orjson.loads(content[:-_TAG]))
 
     def _tag(self, content: bytes) -> bytes:
         return hmac.digest(self._key, content, "sha256")[:_TAG]
 
-    def _challenge(self, content: bytes, claims: dict[str, str | int]) -> Challenge:
-        identity = PREFIX + base64url.encode(content)
+    def _challenge(self, identity: str, claims: dict[str, str | int]) -> Challenge:
         expires_at = from_micros(int(claims["e"]))
         statement = {
             "challenge_id": identity,

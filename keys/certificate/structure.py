@@ -50,6 +50,8 @@ class Certificate(Struct, frozen=True, kw_only=True, eq=False):
     """
 
     der: bytes
+    fingerprint: str
+    """SHA-256 of the DER: "sha256:" and 64 hexadecimal digits."""
     tbs: bytes
     signature_algorithm: bytes
     signature: bytes
@@ -69,6 +71,10 @@ class Certificate(Struct, frozen=True, kw_only=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        # msgspec's own is not the contrary of the method above.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self.der)
 
@@ -78,11 +84,6 @@ class Certificate(Struct, frozen=True, kw_only=True, eq=False):
     def __rich_repr__(self) -> list[tuple[str, object]]:
         # msgspec's own would show every field.
         return [("not_before", self.not_before), ("not_after", self.not_after), ("oddities", self.oddities)]
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the DER: "sha256:" and 64 hexadecimal digits."""
-        return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
 
     @property
     def issued_at(self) -> datetime:
@@ -254,6 +255,7 @@ class _Reader:
         self._whole(issuer_attributes, subject_attributes, understood)
         return Certificate(
             der=data,
+            fingerprint=f"sha256:{hashlib.sha256(data).hexdigest()}",
             tbs=tbs.raw,
             signature_algorithm=algorithm.raw,
             signature=signature,

@@ -68,7 +68,10 @@ def test_a_certificate_cannot_be_changed_and_is_known_by_its_bytes() -> None:
     with pytest.raises(TypeError):
         certificate.extensions["1.2.3.4"] = certificate.extensions["1.2.3.4"]  # type: ignore[index]
     assert certificate == parse_certificate(data)
+    assert not certificate != parse_certificate(data)  # noqa: SIM202 - the other operator
     assert certificate != parse_certificate(written())
+    assert not certificate == parse_certificate(written())  # noqa: SIM201
+    assert certificate != data
     assert {certificate, parse_certificate(data)} == {certificate}
 
 
