@@ -94,7 +94,10 @@ def header(data: bytes, start: int, limit: int) -> tuple[int, int, int]:
     if not _TAKEN[tag]:
         raise _malformed(start, f"tag 0x{tag:02x} is not one that DER allows here")
     length = data[start + 1]
-    if length >= 0x80:
+    if length == 0x82 and start + 4 <= limit and data[start + 2]:
+        # The usual length of what holds a whole certificate.
+        content, length = start + 4, data[start + 2] << 8 | data[start + 3]
+    elif length >= 0x80:
         content, length = _long_length(data, start, limit)
     end = content + length
     if end > limit:

@@ -244,7 +244,12 @@ def _grave(verdict: RevocationVerdict) -> int:
 
 def _revocation(case: LockCase, path: Path) -> Revocation:
     """What the lists say of the lock, or of an authority on its path where that is worse."""
-    found = [_verdict(case, subject, issuer) for subject, issuer in pairwise(path.certificates)]
+    return _joined(tuple([_verdict(case, subject, issuer) for subject, issuer in pairwise(path.certificates)]))
+
+
+@lru_cache(maxsize=1024)
+def _joined(found: tuple[RevocationVerdict, ...]) -> Revocation:
+    """The worst of the verdicts along a path. Kept, as most locks of an authority have the same."""
     ends = [verdict.fresh_until for verdict in found if verdict.fresh_until is not None]
     reached = [verdict.as_of for verdict in found if verdict.as_of is not None]
     worst = max(found, key=_grave)

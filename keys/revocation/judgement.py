@@ -54,7 +54,7 @@ class RevocationPolicy(Struct, frozen=True, kw_only=True, cache_hash=True):
     skew: timedelta = timedelta(0)
 
 
-class RevocationVerdict(Struct, frozen=True, kw_only=True):
+class RevocationVerdict(Struct, frozen=True, kw_only=True, cache_hash=True):
     """What the lists say, and by which of them.
 
     `reason` is a code: "revocation.not_listed" or "revocation.later" (good); "status.revoked" or "status.suspended"
@@ -72,7 +72,7 @@ class RevocationVerdict(Struct, frozen=True, kw_only=True):
     fresh_until: datetime | None = None
 
 
-class _Question(Struct, frozen=True, kw_only=True):
+class _Question(Struct, frozen=True):
     serial: int
     issuer: bytes
     issuer_key: bytes
@@ -121,31 +121,21 @@ def judge(
     `certificate_end` is its notAfter: a list issued later may have dropped it. `proven_time` is the earliest instant at
     which the signature in question is proven to have existed. Raises nothing: what is not known is a verdict.
     """
-    issuer_key = names.folded(issuer)
+    points, issuer_key = tuple(distribution_points), names.folded(issuer)
     question = _Question(
-        serial=serial,
-        issuer=issuer,
-        issuer_key=issuer_key,
-        points=tuple(distribution_points),
-        is_ca=is_ca,
-        valid_at=valid_at,
-        known_at=known_at,
-        certificate_end=certificate_end,
-        policy=policy,
-        proven_time=proven_time,
+        serial, issuer, issuer_key, points, is_ca, valid_at, known_at, certificate_end, policy, proven_time
     )
     for known in crls:
         crl = known.crl
         if crl.this_update > certificate_end or crl.entries.find_all(serial, issuer_key):
             return _judged(question, crls)
-    marks = tuple([(known.crl.digest, known.known_from) for known in crls])
-    return _SILENCES.verdict(
-        (marks, issuer, question.points, is_ca, policy),
-        valid_at,
-        known_at,
-        lambda: _instants(crls, policy),
-        lambda: _judged(question, crls),
-    )
+    key = (tuple([(known.crl.digest, known.known_from) for known in crls]), issuer, points, is_ca, policy)
+    silence = _SILENCES.find(key) or _SILENCES.add(key, _instants(crls, policy))
+    cell = silence.cell(valid_at, known_at)
+    verdict = silence.verdicts.get(cell)
+    if verdict is None:
+        verdict = silence.verdicts[cell] = _judged(question, crls)
+    return verdict
 
 
 _SILENCES = Silences[RevocationVerdict]()

@@ -5,7 +5,7 @@ from when on its date is not too far ahead. Between two neighbours of these the 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 Cell = tuple[int, int, int, int]
 
 
-class _Silence(Generic[T]):
+class Silence(Generic[T]):
     """The verdicts of one group of lists, by where the instants lie between those that matter."""
 
     __slots__ = ("_instants", "verdicts")
@@ -39,25 +39,16 @@ class Silences(Generic[T]):
     """Remembers verdicts, no lists: a group is named by a key that tells its lists and all else that matters apart."""
 
     def __init__(self, most: int = MAX_KEPT) -> None:
-        self._kept: dict[Hashable, _Silence[T]] = {}
+        self._kept: dict[Hashable, Silence[T]] = {}
         self._most = most
 
-    def verdict(
-        self,
-        key: Hashable,
-        valid_at: datetime,
-        known_at: datetime,
-        instants: Callable[[], Iterable[datetime]],
-        judge: Callable[[], T],
-    ) -> T:
-        """Gives the verdict for two instants; `instants` and `judge` are asked for what is not known yet."""
-        silence = self._kept.get(key)
-        if silence is None:
-            if len(self._kept) >= self._most:
-                self._kept.clear()
-            silence = self._kept[key] = _Silence(instants())
-        cell = silence.cell(valid_at, known_at)
-        found = silence.verdicts.get(cell)
-        if found is None:
-            found = silence.verdicts[cell] = judge()
-        return found
+    def find(self, key: Hashable) -> Silence[T] | None:
+        """What is remembered of a group."""
+        return self._kept.get(key)
+
+    def add(self, key: Hashable, instants: Iterable[datetime]) -> Silence[T]:
+        """Begins to remember a group, by all the instants that its verdicts can turn on."""
+        if len(self._kept) >= self._most:
+            self._kept.clear()
+        silence = self._kept[key] = Silence(instants)
+        return silence

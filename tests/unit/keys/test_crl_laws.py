@@ -184,10 +184,7 @@ def test_what_is_remembered_is_what_would_be_found_anew(
 
 def test_only_so_many_groups_of_lists_are_remembered() -> None:
     kept = Silences[str](most=2)
-    asked: list[str] = []
-
-    def say(key: str) -> str:
-        return kept.verdict(key, day(0), day(0), lambda: [day(1)], lambda: asked.append(key) or key)
-
-    assert [say(key) for key in ("a", "b", "a", "c", "a")] == ["a", "b", "a", "c", "a"]
-    assert asked == ["a", "b", "c", "a"]
+    first, second = kept.add("a", [day(1)]), kept.add("b", [day(1)])
+    assert (kept.find("a"), kept.find("b"), kept.find("c")) == (first, second, None)
+    third = kept.add("c", [day(1)])
+    assert (kept.find("a"), kept.find("b"), kept.find("c")) == (None, None, third)

@@ -1,4 +1,3 @@
-
 """Finding paths with those of CAs kept: bounded, blind to what was asked before, and not to be misled by hints."""
 
 import itertools
