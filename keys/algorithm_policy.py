@@ -65,18 +65,18 @@ def allowed(policy: AlgorithmPolicy, scheme: SignatureScheme, key: VerifyingKey,
         raise ValueError("an instant has a time zone")
     if scheme.digest is not None:
         about = [rule for rule in policy.digests if scheme.digest in rule.digests]
-        refusal = _refusal(policy, f"digest {scheme.digest}", about, instant)
-        if refusal is not None:
-            return refusal
+        if not any(rule.holds_at(instant) for rule in about):
+            return _refusal(policy, f"digest {scheme.digest}", about, instant)
+    about = [rule for rule in policy.keys if rule.is_about(key)]
+    if any(rule.holds_at(instant) for rule in about):
+        return None
     size = key.curve if key.curve is not None else f"{key.bits} bits"
-    return _refusal(policy, f"key {key.family} ({size})", [rule for rule in policy.keys if rule.is_about(key)], instant)
+    return _refusal(policy, f"key {key.family} ({size})", about, instant)
 
 
-def _refusal(policy: AlgorithmPolicy, what: str, about: Iterable[Rule], instant: datetime) -> str | None:
+def _refusal(policy: AlgorithmPolicy, what: str, about: Iterable[Rule], instant: datetime) -> str:
     periods: list[str] = []
     for rule in about:
-        if rule.holds_at(instant):
-            return None
         start = f" from {_shown(rule.start)}" if rule.start else ""
         end = f" until {_shown(rule.end)}" if rule.end else ""
         periods.append(f"only{start}{end} ({rule.id})")

@@ -291,6 +291,7 @@ def dotted(value: bytes) -> str | None:
 
 
 _UTC_TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?()(Z|[+-]\d{4})")
+_ZULU = ord("Z")
 _GENERALIZED_TIME = re.compile(
     rb"(\d{4})(\d\d)(\d\d)(\d\d)(?:(\d\d)(?:(\d\d)(?:[.,](\d{1,32}))?)?)?(Z|[+-]\d\d(?:\d\d)?)"
 )
@@ -311,11 +312,11 @@ def any_time(element: Element) -> tuple[datetime, bool]:
     are 0; fractions beyond microseconds are cut off; two digits of a year are 1950 to 2049. Refused: no time zone, as
     nobody can say which instant that is; a date that does not exist; anything outside the years 1 to 9999.
     """
-    value = element.value
+    value = element.data[element.content : element.end]
     if element.tag not in (UTC_TIME, GENERALIZED_TIME):
         raise _malformed(element.start, f"tag 0x{element.tag:02x} where a time belongs")
     digits = 2 if element.tag == UTC_TIME else 4  # of the year
-    usual = len(value) == digits + 11 and value[-1:] == b"Z" and value[:-1].isdigit()
+    usual = len(value) == digits + 11 and value[-1] == _ZULU and value[:-1].isdigit()
     try:
         return (_usual_time(value, digits) if usual else _odd_time(element)), usual
     except (ValueError, OverflowError):

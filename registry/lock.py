@@ -398,6 +398,8 @@ def _attributes(certificate: Certificate) -> dict[str, str]:
 
 def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
     """The findings of all checks but `agreement`. Total: whatever a lock, a list or an asker could hold."""
+    # Both signatures are verified one after the other: the second finds everything still in the processor's cache.
+    signature_finding = _signature(case)
     path_finding, path, anchor, revocation = _path(case)
     named = () if path is None else [case.policy.trust.of_key(certificate) for certificate in path.certificates[1:]]
     issuer = _issuing_authority(case, named)
@@ -406,7 +408,7 @@ def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
     credential = credential_of(case.certificate, case.profile.id, name, _attributes(case.certificate))
     checks = {
         "format": _algorithms(case, path),
-        "signature": _signature(case),
+        "signature": signature_finding,
         "path": path_finding,
         "issuer": accepted_finding,
         "status": _status(case, revocation),

@@ -234,13 +234,14 @@ class _Reader:
             raise _malformed("parts are missing")
         serial, inner_algorithm, issuer, validity, subject, spki = fields[:6]
         self.part = "signatureAlgorithm"
-        if inner_algorithm.raw != algorithm.raw:
+        identifier, issuer_name, subject_name = algorithm.raw, issuer.raw, subject.raw
+        if inner_algorithm.raw != identifier:
             raise _malformed("not the one that is signed, in tbsCertificate")  # RFC 5280 §4.1.1.2
         self.part = "serialNumber"
         number = self._serial(serial)
         self.part = "issuer"
         # Whoever is their own issuer may be a person, who is not to be remembered.
-        read_issuer = names.read_name if issuer.raw == subject.raw else names.read_issuer
+        read_issuer = names.read_name if issuer_name == subject_name else names.read_issuer
         issuer_attributes, oddities = read_issuer(issuer)
         self.oddities += oddities
         self.part = "validity"
@@ -257,12 +258,12 @@ class _Reader:
             der=data,
             fingerprint=f"sha256:{hashlib.sha256(data).hexdigest()}",
             tbs=tbs.raw,
-            signature_algorithm=algorithm.raw,
+            signature_algorithm=identifier,
             signature=signature,
             version=version,
             serial=number,
-            issuer=issuer.raw,
-            subject=subject.raw,
+            issuer=issuer_name,
+            subject=subject_name,
             not_before=not_before,
             not_after=not_after,
             spki=spki.raw,
@@ -304,7 +305,7 @@ class _Reader:
 
     def _time(self, element: Element) -> datetime:
         instant, usual = der.any_time(element)
-        if element.tag == der.UTC_TIME:
+        if element.tag == der.UTC_TIME:  # of nearly all
             if not usual:
                 self.oddities.append("time.utctime_variant")
         elif not usual:
