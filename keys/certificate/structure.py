@@ -305,7 +305,7 @@ class _Reader:
 
     def _time(self, element: Element) -> datetime:
         instant, usual = der.any_time(element)
-        if element.tag == der.UTC_TIME:  # of nearly all
+        if element.tag == der.UTC_TIME:
             if not usual:
                 self.oddities.append("time.utctime_variant")
         elif not usual:
