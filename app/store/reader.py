@@ -206,7 +206,8 @@ class SqliteReader:
 
     async def generation(self) -> int:
         """The generation of the policy history."""
-        return self._recent_generation()
+        self._generation = int(self._rows(_GENERATION)[0][0])
+        return self._generation
 
     async def policies(self) -> PolicyHistory:
         """The whole policy history. Raises `PolicyError` when a document no longer reads."""

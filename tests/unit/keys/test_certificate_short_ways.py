@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from keys import der
-from keys.certificate import Certificate, extensions, names, parse_certificate, structure
+from keys.certificate import Certificate, extensions, holder_candidates, names, parse_certificate, structure
 from keys.errors import MalformedError
 from tests.support import der_writer
 from tests.support.pki import Authority, unit
@@ -78,3 +78,17 @@ def test_a_time_that_does_not_exist_is_none(value: str) -> None:
         element = der.parse(bytes((tag, len(text))) + text.encode())
         with pytest.raises(MalformedError, match="does not exist"):
             der.time(element)
+
+
+def test_a_long_extension_is_read_like_a_short_one() -> None:
+    uris = tuple(f"http://crl{number}.example/{'a' * 40}.crl" for number in range(12))
+    spec = replace(RICH, extensions=(der_writer.distribution_points(der_writer.distribution_point(uris)),))
+    assert parse_certificate(CA.issue(spec).der).distribution_points[0].uris == uris
+
+
+def test_nothing_of_the_holder_is_shown_by_accident() -> None:
+    certificate = parse_certificate(SEEDS[1])
+    code = certificate.subject_attributes[-1].text
+    for shown in (certificate, *holder_candidates(certificate)):
+        assert not {code, "测试建设1有限公司"} & set(map(str, (value for _, value in shown.__rich_repr__())))
+        assert code not in repr(shown)

@@ -1,6 +1,8 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from keys.revocation.judgement import RevocationPolicy, RevocationVerdict
 from tests.support.der_writer import IssuingDistributionPoint
@@ -255,3 +257,10 @@ def test_a_delta_stands_on_the_latest_list_that_it_continues() -> None:
     said = verdict(held, lifted, listed(number=8, base=5))
     assert said.state == "good"
     assert lifted.crl.digest in said.crls
+
+
+def test_a_list_of_the_beginning_of_time_is_only_old() -> None:
+    known = listed(number=19_700, known=-2)
+    early = replace(known.crl, this_update=datetime(1, 1, 2, tzinfo=UTC), next_update=datetime(1, 1, 9, tzinfo=UTC))
+    cautious = RevocationPolicy(max_age=timedelta(days=1), skew=timedelta(days=30))
+    assert verdict(structs.replace(known, crl=early), policy=cautious).state == "stale"
