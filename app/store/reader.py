@@ -16,6 +16,7 @@ import orjson
 
 from app import clock
 from app.ports import Filter, Found, Lookup, Page, StoreError
+from app.store.margin import Lookout
 from app.store.schema import failing_clearly, inspect
 from registry.canonical import digest as content_digest
 from registry.credential import read_version
@@ -27,9 +28,6 @@ from registry.policy import KnownDocument, PolicyHistory
 _MAX_MATCHES = 20
 LOOK_SECONDS = 1.0
 """So often it is made sure that the file at the path is still the one that was opened."""
-
-GENERATION_SECONDS = 0.1
-"""So often the policy's generation is read: sooner than a write becomes known (docs/adr/0002)."""
 
 # Parameters go by position, as they bind faster: the first is always `known_at`.
 _LATEST = """(SELECT w.no FROM credential_version w WHERE w.credential_no = c.no AND w.known_from <= ?1
@@ -90,8 +88,8 @@ class SqliteReader:
             self._cursor = self._connection.cursor()
         self._type_numbers: dict[str, int] = {}
         self._file = self._identity()
-        self._look_again = self._read_again = 0.0
-        self._generation = 0
+        self._look_again = 0.0
+        self._generation, self._lookout = 0, Lookout()
 
     def close(self) -> None:
         """Lets the file go."""
@@ -159,11 +157,11 @@ class SqliteReader:
         return Lookup(found=found, generation=self._generation)
 
     def _recent_generation(self) -> int:
-        """The policy's generation, seldom read anew: policy is known only some time after it can be read."""
-        instant = clock.monotonic()
-        if instant >= self._read_again:
+        """The policy's generation, not read anew by each question: policy is known only a while after it is there."""
+        if self._lookout.due():
+            began = clock.now()
             self._generation = int(self._rows(_GENERATION)[0][0])
-            self._read_again = instant + GENERATION_SECONDS
+            self._lookout.looked(began)
         return self._generation
 
     def probe(self) -> None:

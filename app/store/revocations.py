@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from app import clock
 from app.ports import StoreError
+from app.store.margin import Lookout
 from app.store.schema import failing_clearly
 from keys.certificate import Certificate
 from keys.errors import KeysError
@@ -23,8 +24,6 @@ from registry.trust import key_digest
 
 SERVING = 4
 """So many of an authority's newest lists of one scope are asked: the last one and what it replaced."""
-LOOK_SECONDS = 0.1
-"""So often new lists are looked for: sooner than a list that was written becomes known (docs/adr/0002)."""
 _KEPT = 1024  # parsed lists; one of a million entries takes about 54 MB, and no authority of the field has one
 
 
@@ -65,7 +64,7 @@ class RevocationShelf:
         self._changed: dict[str, dict[str, set[int]]] = {}
         self._current: dict[str, tuple[datetime, datetime, tuple[KnownCrl, ...]]] = {}
         self._seen = 0
-        self._look_again = 0.0
+        self._lookout = Lookout()
         self._parsed: OrderedDict[int, RevocationList] = OrderedDict()
         self.refresh()
 
@@ -75,9 +74,9 @@ class RevocationShelf:
 
     def refresh(self) -> None:
         """Takes note of lists that came in since, and reads the newest ones ahead. Raises `StoreError`."""
-        instant = clock.monotonic()
-        if instant < self._look_again:
+        if not self._lookout.due():
             return
+        began = clock.now()
         fresh = self._query(
             "SELECT no, issuer_key, scope, this_update, known_from FROM revocation_list WHERE no > ?1 ORDER BY no",
             self._seen,
@@ -96,7 +95,7 @@ class RevocationShelf:
         for issuer_key, scope in {(row[1], row[2]) for row in fresh}:
             for row in self._rows[issuer_key][scope][-SERVING:]:
                 self._list(row.no)
-        self._look_again = instant + LOOK_SECONDS
+        self._lookout.looked(began)
 
     def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate | None = None) -> Sequence[KnownCrl]:
         """The newest lists of each scope by this authority that were known then, and those that tell of a certificate.

@@ -7,7 +7,7 @@ after it. So whoever asks with a `known_at` in the past reads a past that nobody
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.ports import RegisterReport, StoreError, VersionRow
+from app.store.margin import MARGIN, MAX_MARGIN, too_late
 from app.store.revocations import scope_of
 from app.store.schema import check
 from app.store.tables import (
@@ -36,9 +37,6 @@ from registry.document import PolicyDocument
 from registry.errors import PolicyError
 from registry.period import from_micros, to_micros
 from registry.policy import build_policy
-
-_MARGIN = timedelta(milliseconds=250)
-_MAX_MARGIN = timedelta(seconds=60)
 
 T = TypeVar("T")
 
@@ -65,7 +63,7 @@ class SqliteWriter:
 
     def _record(self, work: Callable[[Connection, datetime], T]) -> T:
         """Does the work in one transaction with its `recorded_at`, which grows strictly from write to write."""
-        margin = _MARGIN
+        margin = MARGIN
         while True:
             try:
                 with self._engine.begin() as connection:
@@ -73,12 +71,12 @@ class SqliteWriter:
                     recorded_at = max(self._now() + margin, from_micros(last + 1))
                     result = work(connection, recorded_at)
                     connection.execute(update(STORE_INFO).values(last_recorded_at=to_micros(recorded_at)))
-                    if self._now() + margin / 2 >= recorded_at:
+                    if too_late(self._now(), margin, recorded_at):
                         raise _TooSlow
             except _TooSlow:
-                if margin >= _MAX_MARGIN:
-                    raise StoreError(f"store {self._path}: a write took longer than {_MAX_MARGIN}") from None
-                margin = min(margin * 4, _MAX_MARGIN)
+                if margin >= MAX_MARGIN:
+                    raise StoreError(f"store {self._path}: a write took longer than {MAX_MARGIN}") from None
+                margin = min(margin * 4, MAX_MARGIN)
                 continue
             except (SQLAlchemyError, sqlite3.Error) as error:
                 raise StoreError(f"store {self._path}: {error}") from error

@@ -234,22 +234,13 @@ def _key(spki: bytes) -> VerifyingKey:
         members = der.sequence(der.parse(spki))
         if len(members) != 2:
             raise MalformedError("der.malformed", f"{len(members)} members, not 2")
-        oid, parameters = _algorithm_of_key(members[0].raw) or _algorithm(members[0])
+        oid, parameters = _algorithm(members[0])
         reader = _READERS.get(oid)
         if reader is None:
             raise AlgorithmError("key.kind", f"public keys of the kind {oid} are not supported")
         return reader(parameters, der.bit_string(members[1]), spki)
     except MalformedError as error:
         raise MalformedError("key.malformed", f"public key: {error.detail}") from error
-
-
-@lru_cache(maxsize=64)
-def _algorithm_of_key(raw: bytes) -> tuple[str, der.Element | None] | None:
-    """Reads the AlgorithmIdentifier of keys, of which there are few; None where it is malformed."""
-    try:
-        return _algorithm(der.parse(raw))
-    except MalformedError:
-        return None
 
 
 def _key_on_named_curve(parameters: der.Element | None, point: bytes, spki: bytes) -> VerifyingKey:

@@ -40,11 +40,13 @@ def read_certificate(text: str | bytes) -> Certificate:
 
 
 def _decoded(text: str) -> bytes:
-    try:
-        # What programs send: nothing but base64 in one line, so nothing of what is looked for below.
-        return binascii.a2b_base64(text, strict_mode=True) if text else _base64(text)
-    except ValueError:
-        return _searched(text)
+    if text.startswith("M"):  # as a SEQUENCE does in base64
+        try:
+            # What programs send: nothing but base64 in one line, so nothing of what is looked for below.
+            return binascii.a2b_base64(text, strict_mode=True)
+        except ValueError:
+            pass
+    return _searched(text)
 
 
 def _searched(text: str) -> bytes:

@@ -18,7 +18,7 @@ from keys.path_validation.path import Path
 from keys.revocation.names import folded
 
 MAX_KEPT = 512  # paths of CAs
-MAX_GIVEN = 16  # questions whose digest is kept; of hostile hints each may take half a megabyte
+MAX_GIVEN = 16  # questions whose digest is kept, by the fingerprints of what they gave
 MAX_ISSUERS = 32  # certificates that are tried as the issuer of one
 
 
@@ -27,7 +27,7 @@ class PathFinder:
 
     def __init__(self, kept: int = MAX_KEPT) -> None:
         self._kept, self._most = OrderedDict[_Name, Path](), kept
-        self._given = OrderedDict[tuple[bytes, ...], _Given]()
+        self._given = OrderedDict[tuple[str, ...], _Given]()
         self._lock = Lock()
 
     def find(
@@ -92,10 +92,13 @@ class PathFinder:
         hints were sent. The digests of the last few questions are kept: most ask by the same certificates.
         """
         certificates = (issuer, *anchors, *hints)
-        asked = (b"%d" % len(anchors), *[one.der for one in certificates])
+        asked = (str(len(anchors)), *[one.fingerprint for one in certificates])
         given = self._given.get(asked)
         if given is None:
-            given = self._given[asked] = _given(certificates, (len(anchors), len(hints)))
+            given = self._given[asked] = _Given(
+                sha256(" ".join(asked).encode()).digest(),
+                tuple(sorted({end for one in certificates for end in (one.not_before, one.not_after)})),
+            )
             while len(self._given) > MAX_GIVEN:
                 self._given.popitem(last=False)
         # Both ends of a validity belong to it: an instant that is one of them is in a place of its own.
@@ -110,15 +113,6 @@ class _Given(Struct, frozen=True):
 
     digest: bytes
     ends: tuple[datetime, ...]
-
-
-def _given(certificates: Sequence[Certificate], sizes: tuple[int, ...]) -> _Given:
-    named = sha256(repr(sizes).encode())
-    for one in certificates:
-        named.update(len(one.der).to_bytes(4, "big") + one.der)
-    return _Given(
-        named.digest(), tuple(sorted({end for one in certificates for end in (one.not_before, one.not_after)}))
-    )
 
 
 def _issuers(leaf: Certificate, offered: Sequence[Certificate]) -> list[Certificate]:

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys.certificate import Certificate, parse_certificate
-from keys.certificate.structure import MAX_LENGTH
 from keys.path_validation import finder as module
 from keys.path_validation.errors import PathError
 from keys.path_validation.finder import MAX_GIVEN, MAX_ISSUERS, PathFinder
@@ -292,7 +291,7 @@ def test_hostile_hints_fill_no_memory() -> None:
     assert {len(digest) for digest, _, _ in finder._kept} == {32}
     assert len(finder._kept) == 24
     assert len(finder._given) == MAX_GIVEN < 24
-    assert MAX_GIVEN * 8 * MAX_LENGTH < 10_000_000  # a question brings eight at most
+    assert {len(part) for asked in finder._given for part in asked[1:]} == {len("sha256:") + 64}
 
 
 def test_threads_share_a_finder() -> None:
