@@ -196,8 +196,9 @@ def decide(query: RecognitionQuery, findings: Findings, agreements: Sequence[Agr
     if findings.held is None:
         outcome, absent = _absent(query, findings)
         return _decision(query, findings, outcome, absent, checks)
-    failed = _without_echo(_reasons(checks, ruling, "failed"))
-    unclear = _reasons(checks, ruling, "indeterminate")
+    results = {finding.result for finding in checks}
+    failed = _without_echo(_reasons(checks, ruling, "failed")) if "failed" in results else []
+    unclear = _reasons(checks, ruling, "indeterminate") if "indeterminate" in results else []
     notices = _notices(checks)
     tried = ruling.tried
     if failed:

@@ -60,8 +60,10 @@ def subject_of(certificate: Certificate) -> Subject:
     name = _organisation(certificate) if personal else _name(certificate)
     if uscc is None and (personal or not is_organisation(name)):
         return Subject(kind="person", name=_name(certificate), uscc=None)
-    shown = next((text for text in (name, _organisation(certificate)) if is_organisation(text)), UNNAMED)
-    return Subject(kind="organisation", name=shown, uscc=uscc)
+    if not is_organisation(name):
+        name = _organisation(certificate)
+        name = name if is_organisation(name) else UNNAMED
+    return Subject(kind="organisation", name=name, uscc=uscc)
 
 
 def shown_subject(certificate: Certificate) -> str | None:

@@ -104,7 +104,8 @@ class RevocationShelf:
         Raises `StoreError`.
         """
         issuer_key = key_digest(issuer)
-        changed = None if about is None else self._changed.get(issuer_key, {}).get(f"{about.serial:x}")
+        of_issuer = self._changed.get(issuer_key)
+        changed = None if about is None or of_issuer is None else of_issuer.get(f"{about.serial:x}")
         since, newest, lists = self._current.get(issuer_key) or self._serving(issuer_key)
         if changed is None and known_at >= since and (about is None or about.not_after >= newest):
             return lists

@@ -122,19 +122,23 @@ def judge(
     which the signature in question is proven to have existed. Raises nothing: what is not known is a verdict.
     """
     points, issuer_key = tuple(distribution_points), names.folded(issuer)
+    silence, cell = None, None
+    for known in crls:
+        if known.crl.this_update > certificate_end or known.crl.entries.find_all(serial, issuer_key):
+            break
+    else:
+        key = (tuple([(known.crl.digest, known.known_from) for known in crls]), issuer, points, is_ca, policy)
+        silence = _SILENCES.find(key) or _SILENCES.add(key, _instants(crls, policy))
+        cell = silence.cell(valid_at, known_at)
+        remembered = silence.verdicts.get(cell)
+        if remembered is not None:
+            return remembered
     question = _Question(
         serial, issuer, issuer_key, points, is_ca, valid_at, known_at, certificate_end, policy, proven_time
     )
-    for known in crls:
-        crl = known.crl
-        if crl.this_update > certificate_end or crl.entries.find_all(serial, issuer_key):
-            return _judged(question, crls)
-    key = (tuple([(known.crl.digest, known.known_from) for known in crls]), issuer, points, is_ca, policy)
-    silence = _SILENCES.find(key) or _SILENCES.add(key, _instants(crls, policy))
-    cell = silence.cell(valid_at, known_at)
-    verdict = silence.verdicts.get(cell)
-    if verdict is None:
-        verdict = silence.verdicts[cell] = _judged(question, crls)
+    verdict = _judged(question, crls)
+    if silence is not None and cell is not None:
+        silence.verdicts[cell] = verdict
     return verdict
 
 
