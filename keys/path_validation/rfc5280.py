@@ -32,6 +32,7 @@ from pyhanko_certvalidator.sig_validate import (
 )
 from pyhanko_certvalidator.validate import async_validate_path
 
+from keys import der
 from keys.certificate import Certificate
 from keys.path_validation.errors import PathError
 from keys.path_validation.path import ANY_POLICY, Rules
@@ -232,7 +233,11 @@ def _crls(given: tuple[bytes, ...] | None) -> list[crl.CertificateList]:
     size = sum(map(len, given or ()))
     if size > MAX_CRL_BYTES:
         raise PathError("too_complex", f"{size} bytes of CRLs for a path, of at most {MAX_CRL_BYTES}")
-    return [crl.CertificateList.load(der, strict=True) for der in given or ()]
+    for data in given or ():
+        # asn1crypto reads past bits that a signature leaves unused: the same list would be met in several encodings.
+        *_, signature = der.sequence(der.parse(data))
+        der.bit_string(signature)
+    return [crl.CertificateList.load(data, strict=True) for data in given or ()]
 
 
 def _revocation_policy(given: tuple[bytes, ...] | None) -> CertRevTrustPolicy:

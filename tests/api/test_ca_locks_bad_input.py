@@ -170,6 +170,8 @@ def test_no_bytes_at_all_make_a_mistake_of_ours(place: Place, right: dict[str, A
 @given(text=st.text(max_size=60))
 def test_no_text_at_all_makes_a_mistake_of_ours(place: Place, right: dict[str, Any], text: str) -> None:
     for name in right:
+        if text.strip() == right[name]:
+            continue  # no mistake at all
         response = place.client.verify(right | {name: text})
         assert response.status_code in (200, 422), name
         if response.status_code == 422:
