@@ -31,3 +31,7 @@ class Lookout:
     def looked(self, began: datetime) -> None:
         """Notes a look that began at an instant."""
         self._from, self._until = began, began + LOOK
+
+    def forget(self) -> None:
+        """Makes the next look due."""
+        self._until = self._from

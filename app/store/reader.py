@@ -1,9 +1,10 @@
 """Lean reads on SQLite: raw statements on one connection, in the event loop's own thread.
 
 A look-up costs less than a hop to another thread, and a reader in WAL mode never waits for a writer
-(docs/adr/0003). Every look-up is one statement, hence one snapshot.
+(docs/adr/0003). Look-ups that come close together read one snapshot (docs/adr/0002).
 """
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ import orjson
 
 from app import clock
 from app.ports import Filter, Found, Lookup, Page, StoreError
-from app.store.margin import Lookout
+from app.store.margin import LOOK, Lookout
 from app.store.schema import failing_clearly, inspect
 from registry.canonical import digest as content_digest
 from registry.credential import read_version
@@ -36,8 +37,7 @@ _HELD = f"""
 SELECT c.credential_id, v.known_from, v.digest, v.content,
        (SELECT r.as_of FROM register_report r
         WHERE r.type_no = c.type_no AND r.issuer_no = c.issuer_no AND r.known_from <= ?1
-        ORDER BY r.known_from DESC LIMIT 1),
-       (SELECT max(seq) FROM policy_document)
+        ORDER BY r.known_from DESC LIMIT 1)
 FROM credential c
 JOIN credential_version v ON v.no = {_LATEST}
 """
@@ -90,9 +90,12 @@ class SqliteReader:
         self._file = self._identity()
         self._look_again = 0.0
         self._generation, self._lookout = 0, Lookout()
+        self._ending: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """Lets the file go."""
+        if self._ending is not None:
+            self._ending.cancel()
         with suppress(sqlite3.Error):
             self._connection.close()
 
@@ -113,11 +116,43 @@ class SqliteReader:
         self._look_again = instant + LOOK_SECONDS
 
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        self._still_there()
+        """What the store holds, as of a snapshot that is recent enough."""
+        self._look()
         try:
-            return self._cursor.execute(statement, parameters).fetchall()
+            found = self._cursor.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
+            self._end()
             raise StoreError(f"store {self._path}: {error}") from error
+        if self._ending is None:
+            self._end()
+        return found
+
+    def _look(self) -> None:
+        """Sees to a recent snapshot, and to its `_generation`. It is kept only where an event loop ends it in time."""
+        self._still_there()
+        if not self._lookout.due():
+            return
+        self._end()
+        began = clock.now()
+        try:
+            self._cursor.execute("BEGIN")
+            self._generation = int(self._cursor.execute(_GENERATION).fetchone()[0])
+        except sqlite3.Error as error:
+            self._end()
+            raise StoreError(f"store {self._path}: {error}") from error
+        with suppress(RuntimeError):
+            self._ending = asyncio.get_running_loop().call_later(LOOK.total_seconds(), self._end)
+            self._lookout.looked(began)
+
+    def _end(self) -> None:
+        """Lets the snapshot go: as long as one is kept, what was written since cannot be folded into the store."""
+        self._lookout.forget()
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):
+                self._cursor.execute("ROLLBACK")
 
     def _type_no(self, type_id: str) -> int | None:
         number = self._type_numbers.get(type_id)
@@ -145,24 +180,13 @@ class SqliteReader:
 
     def _lookup(self, statement: str, *parameters: Any) -> Lookup:
         rows = self._rows(statement, parameters)
-        if not rows:
-            return Lookup(found=(), generation=self._recent_generation())
         found = tuple(
             [
                 Found(held=self._held(*row[:4]), register_as_of=None if row[4] is None else self._reached(row[4]))
                 for row in rows
             ]
         )
-        self._generation = rows[0][5]
         return Lookup(found=found, generation=self._generation)
-
-    def _recent_generation(self) -> int:
-        """The policy's generation, not read anew by each question: policy is known only a while after it is there."""
-        if self._lookout.due():
-            began = clock.now()
-            self._generation = int(self._rows(_GENERATION)[0][0])
-            self._lookout.looked(began)
-        return self._generation
 
     def probe(self) -> None:
         """Reads the file anew, past every cache. Raises `StoreError` when it can no longer be read."""
@@ -204,7 +228,7 @@ class SqliteReader:
 
     async def generation(self) -> int:
         """The generation of the policy history."""
-        self._generation = int(self._rows(_GENERATION)[0][0])
+        self._look()
         return self._generation
 
     async def policies(self) -> PolicyHistory:
@@ -222,9 +246,8 @@ class SqliteReader:
 
     def load_policies(self) -> PolicyHistory:
         """The same, for start-up, before there is an event loop."""
-        generation = self._generation = int(self._rows(_GENERATION)[0][0])
         known = [self._known(row) for row in self._rows(_POLICIES)]
-        return PolicyHistory(known, generation)
+        return PolicyHistory(known, self._generation)
 
     def _known(self, row: tuple[str, str, int, str, bytes, int]) -> KnownDocument:
         kind, identity, version, digest, content, known_from = row

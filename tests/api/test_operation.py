@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from app import clock
 from app.settings import Settings
 from app.store import reader
+from app.store.margin import LOOK
 from app.store.writer import SqliteWriter
 from registry.document import PolicyDocument, parse_document
 from tests.api.service import RECOGNIZED, Service, assert_problem, link, stable
@@ -86,6 +88,7 @@ def test_a_store_that_is_lost_under_a_running_node(
         assert service.recognize(RECOGNIZED).json()["decision"] == "recognized"
         assert service.get("/readyz").status_code == 200
     destroy(copied.store_path)
+    clock.wait(2 * LOOK.total_seconds())
     with capture_logs() as logged:
         readiness = service.get("/readyz")
         assert_problem(service.recognize(RECOGNIZED), 503, "store.unavailable")
@@ -146,6 +149,7 @@ def test_a_damaged_entry_takes_only_itself_down(copied: Settings, opened: Callab
             (named,),
         )
     connection.close()
+    clock.wait(2 * LOOK.total_seconds())
     for response in (
         service.recognize(RECOGNIZED),
         service.recognize(RECOGNIZED | {"credential": {"id": named}}),

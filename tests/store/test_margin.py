@@ -1,9 +1,10 @@
 """What a reader goes by is never older than what was known: writers with slow commits against readers that ask."""
 
 import asyncio
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from app import clock
+from app.ports import StoreError
 from app.store import margin, writer
 from app.store.margin import LOOK, MARGIN, Lookout, too_late
 from app.store.reader import SqliteReader
@@ -20,6 +22,7 @@ from app.store.writer import SqliteWriter
 from keys.certificate import parse_certificate
 from keys.revocation.crl import RevocationList, parse_crl
 from registry.trust import key_digest
+from tests.store.rows import NUMBER, TYPE, version
 from tests.support.pki import Authority, unit
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -90,19 +93,76 @@ def test_the_margin_holds_the_commit_and_the_look() -> None:
     assert margin.MAX_MARGIN > MARGIN > 2 * LOOK
 
 
-def test_the_policy_that_a_search_without_a_find_rests_on_is_read_anew(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("offset", [0.0, 0.007, 0.013, 0.019])
+def test_a_version_is_seen_before_it_is_known(store: Path, monkeypatch: pytest.MonkeyPatch, offset: float) -> None:
+    reader, said = SqliteReader(store), list[tuple[datetime, str | None]]()
+
+    async def told(known_at: datetime) -> str | None:
+        lookup = await reader.find(TYPE, NUMBER, None, known_at)
+        return lookup.found[0].held.digest if lookup.found else None
+
+    async def ask_while(thread: threading.Thread) -> list[tuple[datetime, str | None]]:
+        await asyncio.sleep(offset)
+        thread.start()
+        while thread.is_alive():
+            known_at = clock.now()
+            said.append((known_at, await told(known_at)))
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.001)
+        return [(known_at, await told(known_at)) for known_at, _ in said]
+
+    with writing_slowly(store, monkeypatch) as slow:
+        again = asyncio.run(ask_while(threading.Thread(target=slow.append, args=([version("slow")], ()))))
+    assert again == said
+    assert asyncio.run(told(clock.now())) == version("slow").digest
+    reader.close()
+
+
+def test_questions_that_come_close_together_read_one_snapshot(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = (NOW + timedelta(milliseconds=50 * place) for place in itertools.count())
     reader, present = SqliteReader(store), [NOW]
-    monkeypatch.setattr(clock, "now", lambda: present[0])
-    asked: list[str] = []
-    rows: Callable[..., list[object]] = reader._rows
-    monkeypatch.setattr(reader, "_rows", lambda statement, *given: asked.append(statement) or rows(statement, *given))
+    writing = SqliteWriter(store, now=lambda: next(ticks), wait=lambda seconds: None)
+    statements: list[str] = []
+    reader._connection.set_trace_callback(statements.append)
 
-    def generations() -> int:
-        asyncio.run(reader.find("food-operation-licence", "JY99999999999999", None, present[0]))
-        return len([statement for statement in asked if "max(seq)), 0)" in statement or "coalesce" in statement])
+    async def ask() -> list[bool]:
+        monkeypatch.setattr(clock, "now", lambda: present[0])
+        found = [bool((await reader.find(TYPE, NUMBER, None, present[0])).found)]
+        writing.append([version("one", known_from=NOW)], ())
+        for milliseconds in (0, 24, 25):
+            present[0] = NOW + timedelta(milliseconds=milliseconds)
+            found.append(bool((await reader.find(TYPE, NUMBER, None, present[0])).found))
+        return found
 
-    counts = [generations(), generations()]
-    present[0] += LOOK
-    assert [*counts, generations(), generations()] == [1, 1, 2, 2]
+    assert asyncio.run(ask()) == [False, False, False, True]
+    assert statements.count("BEGIN") == 2
+    writing.close()
+    reader.close()
+
+
+def test_a_snapshot_is_let_go_when_nobody_asks(store: Path) -> None:
+    reader = SqliteReader(store)
+
+    async def ask() -> tuple[bool, bool]:
+        await reader.find(TYPE, NUMBER, None, clock.now())
+        kept = reader._connection.in_transaction
+        await asyncio.sleep(3 * LOOK.total_seconds())
+        return kept, reader._connection.in_transaction
+
+    assert asyncio.run(ask()) == (True, False)
+    reader.document_digests()
+    assert not reader._connection.in_transaction
+    reader.close()
+
+
+def test_a_store_that_fails_within_a_snapshot_is_read_again_from_the_start(store: Path) -> None:
+    reader = SqliteReader(store)
+
+    async def ask() -> bool:
+        await reader.find(TYPE, NUMBER, None, clock.now())
+        with pytest.raises(StoreError, match="no such table"):
+            reader._rows("SELECT 1 FROM absent")
+        return reader._connection.in_transaction
+
+    assert not asyncio.run(ask())
+    reader.close()

@@ -12,6 +12,7 @@ import pytest
 
 from app import clock
 from app.ports import Filter, StoreError
+from app.store.margin import LOOK
 from app.store.reader import LOOK_SECONDS, SqliteReader
 from app.store.writer import SqliteWriter
 from registry.canonical import canonical_json, digest
@@ -247,6 +248,7 @@ def test_one_look_up_sees_one_snapshot(store: Path, writer: SqliteWriter, reader
         writing.execute("COMMIT")
     finally:
         writing.close()
+    clock.wait(LOOK.total_seconds())
     assert asyncio.run(reader.find(TYPE, NUMBER, None, clock.now())).found[0].register_as_of is None
 
 
