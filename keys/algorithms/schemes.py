@@ -228,6 +228,11 @@ def load_key(spki: bytes) -> VerifyingKey:
     return _key(spki)
 
 
+def forget_keys() -> None:
+    """Forgets the keys that `load_key` keeps. For measurements."""
+    _key.cache_clear()
+
+
 @lru_cache(maxsize=_KEPT_KEYS)
 def _key(spki: bytes) -> VerifyingKey:
     try:

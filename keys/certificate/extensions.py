@@ -1,7 +1,6 @@
 """The extensions that Accord understands (RFC 5280 §4.2.1), read once when a certificate is parsed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from msgspec import Struct
@@ -63,8 +62,7 @@ class Extension(Struct, frozen=True, gc=False):
         return [("critical", self.critical)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DistributionPoint:
+class DistributionPoint(Struct, frozen=True, kw_only=True, cache_hash=True):
     """Where a CRL is to be had (RFC 5280 §4.2.1.13).
 
     `names` and `crl_issuers` are Names in DER, `relative_name` a RelativeDistinguishedName in DER, to be put behind the

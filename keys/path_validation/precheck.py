@@ -6,6 +6,7 @@ extension twice, keyCertSign on a holder's certificate, or two algorithms of whi
 
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
 from keys import der
 from keys.certificate import FATAL_ODDITIES, Certificate
@@ -46,6 +47,7 @@ _NEVER_CRITICAL = {
 }
 
 _ANY_PURPOSE = "2.5.29.37.0"
+_CACHED = 512  # bytes of policies that are remembered
 _EMPTY_NAME = b"\x30\x00"
 _SERIAL = frozenset({"serial.negative", "serial.zero", "serial.too_long"})
 _REFUSED = FATAL_ODDITIES | {"basic_constraints.path_length_without_ca"}
@@ -158,8 +160,22 @@ def _check_names(certificate: Certificate) -> None:
 
 def _check_policies(certificate: Certificate) -> None:
     policies = certificate.certificate_policies
-    if policies is None:
+    if policies is None or (len(policies) <= _CACHED and _usual_policies(policies)):
         return
+    _read_policies(policies)
+
+
+@lru_cache(maxsize=256)
+def _usual_policies(policies: bytes) -> bool:
+    """Whether they are well formed: an authority writes the same into all its certificates."""
+    try:
+        _read_policies(policies)
+    except MalformedError:
+        return False
+    return True
+
+
+def _read_policies(policies: bytes) -> None:
     said = [der.oid(parts[0]) if (parts := der.sequence(one)) else "" for one in der.sequence(der.parse(policies))]
     # RFC 5280 §4.2.1.4: one or more, each once.
     if not all(said) or len(set(said)) != len(said) or not said:
