@@ -42,6 +42,7 @@ bench: .venv/.dev ## 性能测量 · measure
 	@$(BIN)/python -m bench.recognitions $(ARGS)
 	@$(BIN)/python -m bench.locks $(LOCKS)
 	@$(BIN)/python -m bench.crl
+	@$(BIN)/python -m bench.log
 
 conformance: .venv/.dev ## 第三方符合性数据 · hold against third-party data; writes docs/conformance.md
 	@$(BIN)/python -m conformance

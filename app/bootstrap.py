@@ -12,22 +12,29 @@ from app import clock
 from app.ports import StoreError
 from app.settings import Settings
 from app.store.challenges import SqliteChallenges
+from app.store.log import SqliteLog
 from app.store.reader import SqliteReader
 from app.store.revocations import RevocationShelf
 from app.store.schema import StoreState, check
 from app.usecases.challenge import Challenger
 from app.usecases.load_policy import read_policy_folder
 from app.usecases.lock_material import HeldLockMaterial
+from app.usecases.prove_log import log_name
 from app.usecases.recognize import Recognizer
 from app.usecases.verify_lock import LockVerifier
+from keys.algorithms.ed25519 import ED25519
 from keys.custody import Signer, key_directory, passphrase
 from keys.key_ring import KeyRing
+from keys.note import NoteKey
 from keys.path_validation.finder import PathFinder
 from registry.algorithms import seed_algorithms
 from registry.document import PolicyDocument
 from registry.receipt import Origin
 
 TEST_ISSUER = "urn:accord:test"
+_LONGEST_ISSUER = 120  # characters
+LOG_KEYS = "log"
+"""The folder of the log's key in the key directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,14 @@ class Node:
     signer: Signer
     ring: KeyRing
     origin: Origin
+    log: SqliteLog
+    log_signer: Signer | None
+    """What signs the log's checkpoints; None where no log key was made yet."""
+
+    @property
+    def log_key(self) -> NoteKey | None:
+        """By what checkpoints are verified."""
+        return None if self.log_signer is None else NoteKey.of(log_name(self.origin.issuer), self.log_signer.public)
 
 
 def software_version() -> str:
@@ -91,12 +106,30 @@ def issuer_name(settings: Settings, mode: str) -> str:
     name = settings.issuer or (TEST_ISSUER if mode == "test" else "")
     if mode == "live" and (not name or name.startswith(TEST_ISSUER)):
         raise StoreError(f"a live store needs its own issuer name: set ACCORD_ISSUER, not beginning with {TEST_ISSUER}")
+    if len(name) > _LONGEST_ISSUER or "+" in name or name != "".join(name.split()):
+        # The log is named after it, and notes have such names (C2SP signed-note).
+        raise StoreError(f"ACCORD_ISSUER has no spaces, no plus and at most {_LONGEST_ISSUER} characters")
     return name
 
 
 def load_signer(settings: Settings, mode: str) -> Signer:
     """The active signing key of the store's mode. Raises `keys.errors.CustodyError`."""
     return key_directory.load_active(settings.keys_path, mode, key_passphrase(settings))
+
+
+def load_log_signer(settings: Settings, mode: str) -> Signer | None:
+    """The log's own key, Ed25519 as checkpoints need; None where none was made. Raises `keys.errors.CustodyError`."""
+    folder = settings.keys_path / LOG_KEYS
+    if not (folder / "jwks.json").exists():
+        return None
+    return key_directory.load_active(folder, mode, key_passphrase(settings))
+
+
+def make_log_key(settings: Settings, mode: str) -> None:
+    """Makes the log's key unless there is one. It stays: who keeps checkpoints knows the log by it."""
+    folder = settings.keys_path / LOG_KEYS
+    if not (folder / "jwks.json").exists():
+        key_directory.create(folder, mode, key_passphrase(settings), alg=ED25519.name)
 
 
 def key_passphrase(settings: Settings) -> bytes:
@@ -132,6 +165,8 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         signer=signer,
         ring=ring,
         origin=origin,
+        log=SqliteLog(settings.store_path),
+        log_signer=load_log_signer(settings, state.mode),
     )
 
 

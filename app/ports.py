@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from registry.dossier import HeldCredential
+from registry.log.checkpoint import TreeHead
 from registry.policy import PolicyHistory
 
 if TYPE_CHECKING:
@@ -25,11 +26,18 @@ class Found(Struct, frozen=True, kw_only=True):
     register_as_of: datetime | None
 
 
+class Snapshot(Struct, frozen=True):
+    """What a read of the store was as of: the generation of its policy, and the head of its log."""
+
+    generation: int
+    head: TreeHead
+
+
 class Lookup(Struct, frozen=True, kw_only=True):
-    """One read: what was found, and the generation of the policy that the same snapshot held."""
+    """One read: what was found, and in which snapshot."""
 
     found: tuple[Found, ...]
-    generation: int
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +78,8 @@ class RegisterReader(Protocol):
         """Credentials in the order in which they came, after a position."""
         ...
 
-    async def generation(self) -> int:
-        """The generation of the policy history."""
+    async def snapshot(self) -> Snapshot:
+        """What a read would be as of now."""
         ...
 
     async def policies(self) -> PolicyHistory:

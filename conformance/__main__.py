@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from conformance import paths, revocation, signatures
+from conformance import encodings, merkle, paths, revocation, signatures
 from conformance.suite import Row, data_folder
 from keys.algorithms import sm2
 
@@ -14,7 +14,8 @@ REPORT = Path(__file__).resolve().parents[1] / "docs" / "conformance.md"
 _HEAD = """# Conformance
 
 Written by `make conformance`; not by hand. Third-party data, read in place: NIST PKITS, x509-limbo, vectors and
-certificates of GmSSL, Tongsuo, gotlcp and tlcpchan, C2SP Wycheproof.
+certificates of GmSSL, Tongsuo, gotlcp and tlcpchan, C2SP Wycheproof, Merkle proofs of transparency-dev, vectors of the
+IETF Token Status List, the W3C Bitstring Status List and RFC 8785.
 
 | suite | passed | of | goal | met |
 |---|---|---|---|---|
@@ -50,7 +51,13 @@ def main(arguments: Sequence[str] = ()) -> int:
         return int(os.environ.get("ACCORD_REQUIRE_ALL") == "1")
     print(f"SM2 by {sm2.backend().name} and in Python; data in {folder.name}")
     rows: list[Row] = []
-    for suite in (signatures.run(folder), paths.rows(folder), revocation.rows()):
+    for suite in (
+        signatures.run(folder),
+        paths.rows(folder),
+        revocation.rows(),
+        merkle.rows(folder),
+        encodings.rows(folder),
+    ):
         for row in suite:
             rows.append(row)
             _tell(row)

@@ -15,6 +15,7 @@ from registry.dossier import HeldCredential, RegisterState
 from registry.finding import CHECKS, Finding, Params, Reason, reason_of
 from registry.jurisdiction import Authority
 from registry.lock import JudgedLock
+from registry.log.checkpoint import TreeHead
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
@@ -63,6 +64,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     searched: tuple[RegisterState, ...]
     fresh_until: datetime | None
     lock: JudgedLock | None = None
+    head: TreeHead | None = None
+    """Of the log, as the read saw it: for the receipt. The decision does not rest on it."""
 
 
 def _unique(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
@@ -180,6 +183,7 @@ def _decision(
         searched=found.registers if found.held is None else (),
         fresh_until=found.fresh_until,
         lock=found.lock,
+        head=found.head,
     )
 
 

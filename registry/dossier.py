@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from registry.credential import Credential
 from registry.lock import LockEvidence
+from registry.log.checkpoint import TreeHead
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.query import RecognitionQuery
@@ -31,7 +32,8 @@ class Dossier(Struct, frozen=True, kw_only=True):
     """A query with what is held about it.
 
     `held` are all matches, `registers` those of the competent issuers that were searched: of a single match only
-    its own issuer's, otherwise every register that could hold the number. `lock` goes with a query by certificate.
+    its own issuer's, otherwise every register that could hold the number. `lock` goes with a query by certificate,
+    `head` is that of the log that the read saw.
     """
 
     query: RecognitionQuery
@@ -40,3 +42,4 @@ class Dossier(Struct, frozen=True, kw_only=True):
     held: tuple[HeldCredential, ...]
     registers: tuple[RegisterState, ...]
     lock: LockEvidence | None = None
+    head: TreeHead | None = None

@@ -1,5 +1,6 @@
 """What is signed: the decision core, and the claims of a receipt over it. No language, no clock, no key."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
 from registry.finding import CHECKS, Params, Reason
 from registry.lock import JudgedLock
+from registry.log.checkpoint import TreeHead
 from registry.trust import AcceptedList
 
 RECEIPT_TYPE = "recognition-receipt+jwt"
@@ -186,7 +188,13 @@ def claims(decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: s
         "digests": digests(decision),
         "fresh_until": decision.fresh_until,
         **({} if decision.lock is None else {"lock": _lock(decision.lock)}),
+        **({} if decision.head is None else {"log": _log(decision.head)}),
     }
+
+
+def _log(head: TreeHead) -> dict[str, Any]:
+    """Size and root as a checkpoint writes them: one of this size or larger follows within seconds."""
+    return {"size": head.size, "root": base64.b64encode(head.root).decode()}
 
 
 _TEXTS = ("iss", "jti", "software", "query_hash", "valid_at", "known_at", "time_source", "evaluated_at")

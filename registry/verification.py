@@ -20,6 +20,7 @@ from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
 from registry.identifiers import compact, comparable
 from registry.jurisdiction import Authority, competent, office_for
 from registry.lock import JudgedLock, LockCase, LockEvidence, judge_lock
+from registry.log.checkpoint import TreeHead
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
@@ -42,6 +43,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     fresh_until: datetime | None
     checks: Mapping[str, Finding]
     lock: JudgedLock | None = None
+    head: TreeHead | None = None
 
 
 class _Case(Struct, frozen=True, kw_only=True):
@@ -431,6 +433,7 @@ def _verify_lock(dossier: Dossier, purpose: Purpose, certificate: Certificate, e
         fresh_until=None if judged.revocation is None else judged.revocation.fresh_until,
         checks=checks,
         lock=judged,
+        head=dossier.head,
     )
 
 
@@ -482,4 +485,5 @@ def verify(dossier: Dossier) -> Findings:
         stale=stale,
         fresh_until=_fresh_until(dossier.registers, profile),
         checks=checks,
+        head=dossier.head,
     )

@@ -7,8 +7,8 @@ import orjson
 from pydantic import BaseModel
 
 from app.api import schemas
+from app.api.declarations import parameter, problems
 from app.api.recognitions import LINK_PARAMETERS
-from app.api.routes import parameter, problems
 
 _ABOUT = (
     "200 表示已答复，否定的结论也是答复；问题本身有误才返回 4xx。 / "

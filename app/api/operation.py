@@ -16,6 +16,7 @@ STANDARDS = (
     "GB/T 36904-2018",
     "ISO/IEC 7064:2003",
     "RFC 3339",
+    "RFC 6962",
     "RFC 7515",
     "RFC 7517",
     "RFC 7518",
@@ -52,6 +53,7 @@ def about(node: Node) -> dict[str, Any]:
         "policy": _versions(policy),
         "standards": list(STANDARDS),
         "notices": list(NOTICES),
+        "log_key": None if node.log_key is None else node.log_key.text(),
     }
 
 

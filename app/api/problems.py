@@ -21,9 +21,11 @@ _STATUS = {
     "request.media_type": 415,
     "request.not_allowed": 400,
     "credential.not_found": 404,
+    "log.not_found": 404,
     "route.not_found": 404,
     "route.method_not_allowed": 405,
     "store.unavailable": 503,
+    "log.key_missing": 503,
     "internal.error": 500,
 }
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request, Response
 from app.api import operation, receipts, schemas
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, show_credential
+from app.api.declarations import parameter, problems
+from app.api.log import add_log
 from app.api.middleware import request_language
 from app.bootstrap import Node
 from app.messages import Messages, messages, negotiate
@@ -20,38 +22,6 @@ from app.presentation import (
 )
 from app.trust_presentation import accepted_list_view, trust_anchor_view
 from registry.policy import Policy
-
-Declared = dict[int | str, dict[str, Any]]
-_PROBLEM: dict[str, Any] = {
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-}
-
-
-def problems(*statuses: int) -> Declared:
-    """Documented problem responses."""
-    descriptions = {
-        400: "Cannot be read",
-        404: "Not found",
-        413: "Too large",
-        415: "Not JSON",
-        422: "Cannot be asked like this",
-        503: "The store cannot be reached",
-    }
-    return {status: {"description": descriptions[status], **_PROBLEM} for status in statuses}
-
-
-def parameter(
-    name: str, description: str, schema: dict[str, Any] | None = None, where: str = "query"
-) -> dict[str, Any]:
-    """A documented parameter."""
-    return {
-        "name": name,
-        "in": where,
-        "required": where == "path",
-        "description": description,
-        "schema": schema or {"type": "string"},
-    }
-
 
 _INSTANTS = [
     parameter("valid_at", "法律时点，默认当前 / legal instant, default now", {"type": "string", "format": "date-time"}),
@@ -220,5 +190,6 @@ def build_router(node: Node) -> APIRouter:
     _add_credentials(router, node)
     _add_policy_lists(router, node)
     _add_proof(router, node)
+    add_log(router, node)
     _add_operation(router, node)
     return router

@@ -390,3 +390,25 @@ class About(_Strict):
     policy: list[PolicyVersion]
     standards: list[str]
     notices: list[str]
+    log_key: str | None
+
+
+class InclusionProof(_Strict):
+    """An entry of the log with the hashes that lead from it to the root of the log of a size; octets in base64."""
+
+    index: int
+    size: int
+    root: str
+    entry: str
+    leaf_hash: str
+    proof: list[str]
+
+
+class ConsistencyProof(_Strict):
+    """The hashes that lead from the roots of two sizes to each other: the first log begins the second."""
+
+    first: int
+    first_root: str
+    second: int
+    second_root: str
+    proof: list[str]

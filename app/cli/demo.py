@@ -41,6 +41,7 @@ def demo(
 def prepare(settings: "Settings") -> None:
     """Store, keys, registers and certification authorities of the demonstration, whatever is not there yet."""
     from app import clock
+    from app.bootstrap import make_log_key
     from app.demonstration.loader import EPOCH, load_demonstration
     from app.softlock import install
     from app.store import schema
@@ -49,6 +50,7 @@ def prepare(settings: "Settings") -> None:
     new = not settings.store_path.exists()
     schema.migrate(settings.store_path, "test", clock.now())
     _make_keys(settings)
+    make_log_key(settings, "test")
     load_demonstration(settings, clock.now())
     writer = SqliteWriter(settings.store_path)
     try:

@@ -14,8 +14,8 @@ def generate(
     activate: Annotated[bool, typer.Option(help="立即改用此密钥签名 / sign with it from now on")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
-    """Makes a key for the store's mode."""
-    from app.bootstrap import key_passphrase
+    """Makes a key for the store's mode, and the log's key where there is none."""
+    from app.bootstrap import key_passphrase, make_log_key
     from app.settings import Settings
     from app.store.schema import check
     from keys.custody import key_directory
@@ -24,6 +24,7 @@ def generate(
     with failing_clearly():
         mode = check(settings.store_path).mode
         signer = key_directory.create(settings.keys_path, mode, key_passphrase(settings), activate=activate)
+        make_log_key(settings, mode)
     if json:
         import orjson
 

@@ -16,13 +16,15 @@ from typing import Any
 import orjson
 
 from app import clock
-from app.ports import Filter, Found, Lookup, Page, StoreError
+from app.ports import Filter, Found, Lookup, Page, Snapshot, StoreError
 from app.store.margin import LOOK, Lookout
 from app.store.schema import failing_clearly, inspect
 from registry.canonical import digest as content_digest
 from registry.credential import read_version
 from registry.document import PolicyDocument
 from registry.dossier import HeldCredential
+from registry.log.checkpoint import TreeHead
+from registry.log.merkle import EMPTY_ROOT
 from registry.period import from_micros, to_micros
 from registry.policy import KnownDocument, PolicyHistory
 
@@ -41,7 +43,10 @@ SELECT c.credential_id, v.known_from, v.digest, v.content,
 FROM credential c
 JOIN credential_version v ON v.no = {_LATEST}
 """
-_GENERATION = "SELECT coalesce(max(seq), 0) FROM policy_document"
+_SNAPSHOT = """
+SELECT (SELECT coalesce(max(seq), 0) FROM policy_document),
+       (SELECT max(size) FROM log_head),
+       (SELECT root FROM log_head WHERE size = (SELECT max(size) FROM log_head))"""
 _FIND = f"{_HELD} WHERE c.type_no = ?2 AND c.number = ?3 LIMIT {_MAX_MATCHES}"
 _FIND_OF_ISSUER = f"""{_HELD}
 WHERE c.type_no = ?2 AND c.number = ?3 AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = ?4)"""
@@ -89,7 +94,7 @@ class SqliteReader:
         self._type_numbers: dict[str, int] = {}
         self._file = self._identity()
         self._look_again = 0.0
-        self._generation, self._lookout = 0, Lookout()
+        self._snapshot, self._lookout = Snapshot(0, TreeHead(0, EMPTY_ROOT)), Lookout()
         self._ending: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
@@ -128,7 +133,7 @@ class SqliteReader:
         return found
 
     def _look(self) -> None:
-        """Sees to a recent snapshot, and to its `_generation`. It is kept only where an event loop ends it in time."""
+        """Sees to a recent snapshot. It is kept only where an event loop ends it in time."""
         self._still_there()
         if not self._lookout.due():
             return
@@ -136,10 +141,11 @@ class SqliteReader:
         began = clock.now()
         try:
             self._cursor.execute("BEGIN")
-            self._generation = int(self._cursor.execute(_GENERATION).fetchone()[0])
+            generation, size, root = self._cursor.execute(_SNAPSHOT).fetchone()
         except sqlite3.Error as error:
             self._end()
             raise StoreError(f"store {self._path}: {error}") from error
+        self._snapshot = Snapshot(generation, TreeHead(0, EMPTY_ROOT) if size is None else TreeHead(size, root))
         with suppress(RuntimeError):
             self._ending = asyncio.get_running_loop().call_later(LOOK.total_seconds(), self._end)
             self._lookout.looked(began)
@@ -186,7 +192,7 @@ class SqliteReader:
                 for row in rows
             ]
         )
-        return Lookup(found=found, generation=self._generation)
+        return Lookup(found=found, snapshot=self._snapshot)
 
     def probe(self) -> None:
         """Reads the file anew, past every cache. Raises `StoreError` when it can no longer be read."""
@@ -226,10 +232,10 @@ class SqliteReader:
         held = tuple((row[0], self._held(*row[1:])) for row in rows[:limit])
         return Page(rows=held, more=len(rows) > limit)
 
-    async def generation(self) -> int:
-        """The generation of the policy history."""
+    async def snapshot(self) -> Snapshot:
+        """What a read would be as of now."""
         self._look()
-        return self._generation
+        return self._snapshot
 
     async def policies(self) -> PolicyHistory:
         """The whole policy history. Raises `PolicyError` when a document no longer reads."""
@@ -247,7 +253,7 @@ class SqliteReader:
     def load_policies(self) -> PolicyHistory:
         """The same, for start-up, before there is an event loop."""
         known = [self._known(row) for row in self._rows(_POLICIES)]
-        return PolicyHistory(known, self._generation)
+        return PolicyHistory(known, self._snapshot.generation)
 
     def _known(self, row: tuple[str, str, int, str, bytes, int]) -> KnownDocument:
         kind, identity, version, digest, content, known_from = row

@@ -123,6 +123,43 @@ class UsedChallengeRow(SQLModel, table=True):
     answer: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class LogEntryRow(SQLModel, table=True):
+    """An entry of the log at its place, from 0, and the row that it speaks of. Never updated, never deleted."""
+
+    __tablename__ = "log_entry"
+    __table_args__ = (UniqueConstraint("event", "row_no"),)
+    no: int | None = Field(default=None, primary_key=True)
+    event: str
+    row_no: int
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class LogTileRow(SQLModel, table=True):
+    """A tile of the log's tree: up to 256 hashes. It grows until it is full."""
+
+    __tablename__ = "log_tile"
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    hashes: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class LogHeadRow(SQLModel, table=True):
+    """Size and root of the log after one write."""
+
+    __tablename__ = "log_head"
+    size: int | None = Field(default=None, primary_key=True)
+    root: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    recorded_at: int = Field(sa_type=BigInteger)
+
+
+class LogCheckpointRow(SQLModel, table=True):
+    """A head as it was signed: once said, it is kept."""
+
+    __tablename__ = "log_checkpoint"
+    size: int | None = Field(default=None, primary_key=True)
+    note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 def core(model: type[SQLModel]) -> Table:
     """The table behind a model, for statements."""
     table: Table = SQLModel.metadata.tables[str(model.__tablename__)]

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Insert, Table, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Insert, Table, create_engine, event, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.ports import RegisterReport, StoreError, VersionRow
+from app.store.journal import Journal
 from app.store.margin import MARGIN, MAX_MARGIN, too_late
 from app.store.revocations import scope_of
 from app.store.schema import check
@@ -35,6 +36,7 @@ from keys.revocation.crl import RevocationList, parse_crl
 from registry.canonical import canonical_json
 from registry.document import PolicyDocument
 from registry.errors import PolicyError
+from registry.log.entry import credential_entry, policy_entry, report_entry
 from registry.period import from_micros, to_micros
 from registry.policy import build_policy
 
@@ -61,15 +63,20 @@ class SqliteWriter:
         """Lets the file go."""
         self._engine.dispose()
 
-    def _record(self, work: Callable[[Connection, datetime], T]) -> T:
-        """Does the work in one transaction with its `recorded_at`, which grows strictly from write to write."""
+    def _record(self, work: Callable[[Connection, datetime, Journal], T]) -> T:
+        """Does the work in one transaction with its `recorded_at`, which grows strictly from write to write.
+
+        What the work notes in the journal is in the log when the transaction is, and only then.
+        """
         margin = MARGIN
         while True:
             try:
                 with self._engine.begin() as connection:
                     last = connection.execute(select(STORE_INFO.c.last_recorded_at)).scalar_one()
                     recorded_at = max(self._now() + margin, from_micros(last + 1))
-                    result = work(connection, recorded_at)
+                    journal = Journal(connection)
+                    result = work(connection, recorded_at, journal)
+                    journal.write(recorded_at)
                     connection.execute(update(STORE_INFO).values(last_recorded_at=to_micros(recorded_at)))
                     if too_late(self._now(), margin, recorded_at):
                         raise _TooSlow
@@ -99,27 +106,28 @@ class SqliteWriter:
         the whole would not make a policy.
         """
 
-        def work(connection: Connection, recorded_at: datetime) -> int:
+        def work(connection: Connection, recorded_at: datetime, journal: Journal) -> int:
             held = _held_documents(connection)
             fresh = [entry for entry in documents if _is_new(entry, held)]
             if not fresh:
                 return 0
             latest = {key: versions[max(versions)] for key, versions in held.items()}
             build_policy((latest | {(entry.kind, entry.id): entry for entry in fresh}).values())
-            connection.execute(
-                insert(POLICY),
-                [
-                    {
-                        "kind": entry.kind,
-                        "document_id": entry.id,
-                        "version": entry.version,
-                        "digest": entry.digest,
-                        "content": canonical_json(dict(entry.content)),
-                        "known_from": self._instant(known_from, recorded_at),
-                    }
-                    for entry in fresh
-                ],
-            )
+            instant = self._instant(known_from, recorded_at)
+            for entry in fresh:
+                seq = _inserted(
+                    connection,
+                    insert(POLICY).values(
+                        kind=entry.kind,
+                        document_id=entry.id,
+                        version=entry.version,
+                        digest=entry.digest,
+                        content=canonical_json(dict(entry.content)),
+                        known_from=instant,
+                    ),
+                )
+                said = policy_entry(entry.kind, entry.id, entry.version, entry.digest, from_micros(instant))
+                journal.note("policy", seq, said)
             return len(fresh)
 
         return self._record(work)
@@ -130,7 +138,7 @@ class SqliteWriter:
         Raises `StoreError` when a version would change what is already known.
         """
 
-        def work(connection: Connection, recorded_at: datetime) -> int:
+        def work(connection: Connection, recorded_at: datetime, journal: Journal) -> int:
             named = {entry.type for entry in versions} | {entry.type for entry in reports}
             types = _numbers(connection, TYPE, "type_id", named)
             issuing = {entry.issuer for entry in versions} | {entry.issuer for entry in reports}
@@ -138,20 +146,25 @@ class SqliteWriter:
             new = 0
             for entry in versions:
                 number = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer])
-                new += self._append_version(connection, entry, number, self._instant(entry.known_from, recorded_at))
+                instant = self._instant(entry.known_from, recorded_at)
+                no = self._append_version(connection, entry, number, instant)
+                if no is not None:
+                    new += 1
+                    said = credential_entry(
+                        entry.credential_id, entry.type, entry.issuer, entry.digest, from_micros(instant)
+                    )
+                    journal.note("credential", no, said)
             if reports:
-                connection.execute(
-                    insert(REPORT).prefix_with("OR IGNORE"),
-                    [
-                        {
-                            "type_no": types[report.type],
-                            "issuer_no": issuers[report.issuer],
-                            "as_of": to_micros(report.as_of),
-                            "known_from": self._instant(report.known_from, recorded_at),
-                        }
-                        for report in reports
-                    ],
-                )
+                rows = [
+                    {
+                        "type_no": types[report.type],
+                        "issuer_no": issuers[report.issuer],
+                        "as_of": to_micros(report.as_of),
+                        "known_from": self._instant(report.known_from, recorded_at),
+                    }
+                    for report in reports
+                ]
+                _append_reports(connection, rows, types, issuers, journal)
             return new
 
         return self._record(work)
@@ -162,7 +175,7 @@ class SqliteWriter:
         `issuer_key` is `registry.trust.key_digest` of the authority that signed it.
         """
 
-        def work(connection: Connection, recorded_at: datetime) -> bool:
+        def work(connection: Connection, recorded_at: datetime, _: Journal) -> bool:
             there = select(REVOCATION_LIST.c.no).where(REVOCATION_LIST.c.digest == crl.digest)
             if connection.execute(there).first() is not None:
                 return False
@@ -182,15 +195,17 @@ class SqliteWriter:
 
         return self._record(work)
 
-    def _append_version(self, connection: Connection, entry: VersionRow, number: int, known_from: int) -> int:
+    def _append_version(self, connection: Connection, entry: VersionRow, number: int, known_from: int) -> int | None:
+        """The number of the new row; None when the version is there already."""
         there = connection.execute(
             select(VERSION.c.digest).where(VERSION.c.credential_no == number, VERSION.c.known_from == known_from)
         ).scalar_one_or_none()
         if there == entry.digest:
-            return 0
+            return None
         if there is not None:
             raise StoreError(f"store {self._path}: {entry.type} {entry.number} is already known otherwise at that time")
-        connection.execute(
+        return _inserted(
+            connection,
             insert(VERSION).values(
                 credential_no=number,
                 known_from=known_from,
@@ -198,9 +213,26 @@ class SqliteWriter:
                 subject_uscc=entry.subject_uscc,
                 subject_name=entry.subject_name,
                 content=entry.content,
-            )
+            ),
         )
-        return 1
+
+
+def _append_reports(
+    connection: Connection,
+    rows: list[dict[str, int]],
+    types: Mapping[str, int],
+    issuers: Mapping[str, int],
+    journal: Journal,
+) -> None:
+    """Appends the reports of instants of which there is none yet, in one statement, and notes those that were new."""
+    last = connection.execute(select(func.coalesce(func.max(REPORT.c.no), 0))).scalar_one()
+    connection.execute(insert(REPORT).prefix_with("OR IGNORE"), rows)
+    type_ids, issuer_ids = ({number: name for name, number in names.items()} for names in (types, issuers))
+    for row in connection.execute(select(REPORT).where(REPORT.c.no > last).order_by(REPORT.c.no)):
+        said = report_entry(
+            type_ids[row.type_no], issuer_ids[row.issuer_no], from_micros(row.as_of), from_micros(row.known_from)
+        )
+        journal.note("report", row.no, said)
 
 
 def _note_changed(connection: Connection, crl: RevocationList, no: int, issuer_key: str) -> None:

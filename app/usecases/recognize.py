@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from app.ports import Found, LockMaterial, Lookup, RegisterReader
+from app.ports import LockMaterial, Lookup, RegisterReader
 from registry.decision import Decision, decide
 from registry.dossier import Dossier, RegisterState
 from registry.errors import Fault, QueryRefused
@@ -32,7 +32,7 @@ class Recognizer:
 
     async def refresh(self) -> None:
         """Reads the policy history anew when the store has come to hold another one."""
-        if await self._reader.generation() != self._policies.generation:
+        if (await self._reader.snapshot()).generation != self._policies.generation:
             self._policies = await self._reader.policies()
 
     def policy_at(self, known_at: datetime) -> Policy:
@@ -73,21 +73,23 @@ class Recognizer:
             serial = profile.number.normalise(serial_text(query.certificate.serial))
             lookup = await self._reader.find(profile.id, serial, None, query.known_at)
             evidence = self._locks.evidence(possession)
-            return _judge(query, profile, policy, lookup.found, (), evidence), lookup.generation
+            return _judge(query, profile, policy, lookup, (), evidence), lookup.snapshot.generation
         if query.number is None:
-            return _judge(query, profile, policy, (), ()), await self._reader.generation()
+            lookup = Lookup(found=(), snapshot=await self._reader.snapshot())
+            return _judge(query, profile, policy, lookup, ()), lookup.snapshot.generation
         number = profile.number.normalise(query.number)
         lookup = await self._reader.find(profile.id, number, query.issuer, query.known_at)
-        return await self._judge_lookup(query, profile, policy, lookup), lookup.generation
+        return await self._judge_lookup(query, profile, policy, lookup), lookup.snapshot.generation
 
     async def _decide_by_id(self, question: Question, policy: Policy) -> tuple[Decision, int]:
         lookup = await self._reader.find_by_id(question.id or "", question.known_at)
         if lookup.found:
             profile = policy.profiles.get(lookup.found[0].held.credential.type)
             if profile is not None:
-                return await self._judge_lookup(bind(question, profile), profile, policy, lookup), lookup.generation
+                query = bind(question, profile)
+                return await self._judge_lookup(query, profile, policy, lookup), lookup.snapshot.generation
         query, profile = _bind_unknown(question, policy)
-        return _judge(query, profile, policy, (), ()), lookup.generation
+        return _judge(query, profile, policy, lookup, ()), lookup.snapshot.generation
 
     async def _judge_lookup(
         self, query: RecognitionQuery, profile: CredentialProfile, policy: Policy, lookup: Lookup
@@ -95,11 +97,9 @@ class Recognizer:
         if len(lookup.found) == 1:
             found = lookup.found[0]
             issuer = found.held.credential.issuer
-            return _judge(
-                query, profile, policy, lookup.found, (RegisterState(issuer=issuer, as_of=found.register_as_of),)
-            )
+            return _judge(query, profile, policy, lookup, (RegisterState(issuer=issuer, as_of=found.register_as_of),))
         reports = await self._reader.registers(profile.id, query.known_at)
-        return _judge(query, profile, policy, lookup.found, _searched(query, profile, policy, reports))
+        return _judge(query, profile, policy, lookup, _searched(query, profile, policy, reports))
 
 
 def _searched(
@@ -129,7 +129,7 @@ def _judge(
     query: RecognitionQuery,
     profile: CredentialProfile,
     policy: Policy,
-    found: tuple[Found, ...],
+    lookup: Lookup,
     registers: tuple[RegisterState, ...],
     lock: LockEvidence | None = None,
 ) -> Decision:
@@ -137,9 +137,10 @@ def _judge(
         query=query,
         profile=profile,
         policy=policy,
-        held=tuple([entry.held for entry in found]),
+        held=tuple([entry.held for entry in lookup.found]),
         registers=registers,
         lock=lock,
+        head=lookup.snapshot.head,
     )
     agreements = policy.agreements_for(query.jurisdiction, query.purpose, query.type)
     return decide(query, verify(dossier), agreements)

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from keys.algorithms.ecdsa import ES256
+from keys.algorithms.ed25519 import ED25519
 from keys.errors import AlgorithmError, quoted
 
 
@@ -41,7 +42,7 @@ class Algorithm(Protocol):
         """Raises SignatureError "signature.wrong" unless the key signed the message."""
 
 
-_ALL: tuple[Algorithm, ...] = (ES256,)
+_ALL: tuple[Algorithm, ...] = (ES256, ED25519)
 
 ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType({algorithm.name: algorithm for algorithm in _ALL})
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keys import strict_json
+from keys.algorithms.ecdsa import ES256
 from keys.custody import files, pem_file
 from keys.custody.pem_file import PemSigner
 from keys.errors import CustodyError, KeysError, quoted
@@ -33,8 +34,10 @@ class KeyEntry:
     active: bool
 
 
-def create(directory: Path, label: str, passphrase: bytes, *, activate: bool = False) -> PemSigner:
-    """Makes a key and publishes it; it signs from now on if asked, or if no key did.
+def create(
+    directory: Path, label: str, passphrase: bytes, *, activate: bool = False, alg: str = ES256.name
+) -> PemSigner:
+    """Makes a key of an algorithm and publishes it; it signs from now on if asked, or if no key did.
 
     Raises CustodyError "key.label_malformed", "key.jwks_damaged", "key.active_damaged", and what `pem_file.generate`
     raises.
@@ -46,7 +49,7 @@ def create(directory: Path, label: str, passphrase: bytes, *, activate: bool = F
         active = _active_kid(directory)
         temporary = directory / ".pem.new"
         files.discard(temporary)
-        signer = pem_file.generate(temporary, passphrase)
+        signer = pem_file.generate(temporary, passphrase, alg)
         files.move(temporary, _private_path(directory, label, signer.kid))
         jwks = KeyRing(keys=(*published, signer.public)).jwks()
         files.replace(directory / "jwks.json", json.dumps(jwks, indent=2).encode("ascii") + b"\n")

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
+from keys import algorithms
 from keys.algorithms.ecdsa import ES256
 from keys.custody import files
 from keys.custody.passphrase import usable
@@ -36,21 +38,22 @@ class PemSigner:
         return self._sign(message)
 
 
-def generate(path: Path, passphrase: bytes) -> PemSigner:
-    """Makes a P-256 key in a new file, mode 0600, on disk when this returns.
+def generate(path: Path, passphrase: bytes, alg: str = ES256.name) -> PemSigner:
+    """Makes a key of an algorithm in a new file, mode 0600, on disk when this returns.
 
     The file's own cost of guessing is low (PBKDF2, 2048 rounds: all the library offers), so let the passphrase be a
-    random one. Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", and what `files.create` raises.
+    random one. Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", AlgorithmError
+    "signature.algorithm_unknown", and what `files.create` raises.
     """
     encryption = serialization.BestAvailableEncryption(usable(passphrase))
-    private = ES256.generate()
+    private: Any = algorithms.named(alg).generate()
     pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     files.create(path, pem)
     return _signer(private)
 
 
 def load(path: Path, passphrase: bytes) -> PemSigner:
-    """Opens an encrypted P-256 key.
+    """Opens an encrypted key of any algorithm in the table.
 
     Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", "key.damaged", "key.not_encrypted",
     "key.passphrase_wrong", "key.kind", and what `files.read_secret` raises.
@@ -65,11 +68,22 @@ def load(path: Path, passphrase: bytes) -> PemSigner:
         detail = f"{path}: the passphrase does not open it; set the one it was made with, or restore the file"
         raise CustodyError("key.passphrase_wrong", detail) from error
     except (UnsupportedAlgorithm, AlgorithmError) as error:
-        raise CustodyError("key.kind", f"{path}: not a P-256 private key; give the file of one") from error
+        raise CustodyError("key.kind", f"{path}: not a private key of {_kinds()}; give the file of one") from error
 
 
 def _signer(private: object) -> PemSigner:
-    return PemSigner(public=PublicKey.of(ES256.public(private), ES256.name), _sign=ES256.signing(private))
+    """Raises AlgorithmError "key.kind" for a key of no algorithm in the table."""
+    for algorithm in algorithms.ALGORITHMS.values():
+        try:
+            public = algorithm.public(private)
+        except AlgorithmError:
+            continue
+        return PemSigner(public=PublicKey.of(public, algorithm.name), _sign=algorithm.signing(private))
+    raise AlgorithmError("key.kind", f"not a private key of {_kinds()}")
+
+
+def _kinds() -> str:
+    return " or ".join(algorithms.ALGORITHMS)
 
 
 def _check_encrypted(path: Path, pem: bytes) -> None:

@@ -30,6 +30,10 @@ TAKEN = {
     ("/v1/ca/verifications", "post"),
     ("/.well-known/jwks.json", "get"),
     ("/v1/receipts/verifications", "post"),
+    ("/v1/log/checkpoint", "get"),
+    ("/v1/log/tile/{level}/{name}", "get"),
+    ("/v1/log/proofs/inclusion", "get"),
+    ("/v1/log/proofs/consistency", "get"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/v1/about", "get"),
@@ -176,6 +180,8 @@ def test_every_other_answer_fits_its_schema(service: Service, document: dict[str
         ("/healthz", "Health"),
         ("/readyz", "Readiness"),
         ("/v1/about", "About"),
+        ("/v1/log/proofs/inclusion?index=7", "InclusionProof"),
+        ("/v1/log/proofs/consistency?first=7", "ConsistencyProof"),
     ):
         assert_conforms(document, name, service.get(address, language=language).json())
     for refused in (

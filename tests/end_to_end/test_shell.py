@@ -96,10 +96,10 @@ def test_a_store_is_made_in_a_mode_once(tmp_path: Path) -> None:
         place = home / mode
         first = accord(place, "migrate", "--mode", mode, cwd=tmp_path)
         assert (first.code, first.errors) == (0, "")
-        assert first.out == f"{place / 'accord.db'}: {mode}, 0002\n"
+        assert first.out == f"{place / 'accord.db'}: {mode}, 0003\n"
         before = (place / "accord.db").read_bytes()
         again = accord(place, "migrate", "--mode", mode, "--json", cwd=tmp_path)
-        assert json.loads(again.out) == {"store": str(place / "accord.db"), "mode": mode, "revision": "0002"}
+        assert json.loads(again.out) == {"store": str(place / "accord.db"), "mode": mode, "revision": "0003"}
         refused = accord(place, "migrate", "--mode", other, cwd=tmp_path)
         assert_refused(refused, str(place / "accord.db"), mode, other)
         assert (place / "accord.db").read_bytes() == before
@@ -123,10 +123,12 @@ def test_keys_are_made_and_listed(tmp_path: Path) -> None:
     assert {(entry["alg"], entry["mode"]) for entry in listed} == {("ES256", "live")}
     plain = accord(home, "keys", "list").out.splitlines()
     assert [line[0] for line in plain] == [" ", " ", "*"]
-    for file in (home / "keys").glob("*.pem"):
+    for file in (home / "keys").rglob("*.pem"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert "ENCRYPTED" in file.read_text()
-    assert "passphrase of the tests" not in "".join(file.read_text() for file in (home / "keys").iterdir())
+    assert "passphrase of the tests" not in "".join(file.read_text() for file in (home / "keys").rglob("*.*"))
+    # The log's key is made once and stays.
+    assert len(list((home / "keys" / "log").glob("live-*.pem"))) == 1
 
 
 def test_a_retired_key_still_verifies(home: Path, tmp_path: Path) -> None:

@@ -2,12 +2,17 @@ import hashlib
 from collections.abc import Mapping
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from keys import algorithms, base64url
+from keys.algorithms import Algorithm
 from keys.algorithms.ecdsa import ES256
+from keys.algorithms.ed25519 import ED25519
 from keys.errors import AlgorithmError, MalformedError, SignatureError
+from keys.public_key import PublicKey
+
+every = pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS.values(), ids=list(algorithms.ALGORITHMS))
 
 ORDER = ec.SECP256R1().group_order
 PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
@@ -26,6 +31,14 @@ RFC_INPUT = (
 )
 RFC_SIGNATURE = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
 
+# RFC 8037 A.1 (which is RFC 8032 7.1, test 1), A.2, A.3 and A.4
+OKP_SECRET = base64url.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+OKP_JWK = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+OKP_KID = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+OKP_INPUT = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+OKP_SIGNATURE = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+OKP_ORDER = 2**252 + 27742317777372353535851937790883648493  # L, RFC 8032 5.1
+
 
 @pytest.fixture(scope="module")
 def private() -> ec.EllipticCurvePrivateKey:
@@ -37,13 +50,15 @@ def both(r: int, s: int) -> bytes:
 
 
 def test_the_table_is_by_name_and_read_only() -> None:
-    assert {name: algorithm.name for name, algorithm in algorithms.ALGORITHMS.items()} == {"ES256": "ES256"}
+    assert dict(algorithms.ALGORITHMS) == {"ES256": ES256, "Ed25519": ED25519}
+    assert all(algorithm.name == name for name, algorithm in algorithms.ALGORITHMS.items())
     assert algorithms.named("ES256") is ES256
+    assert algorithms.named("Ed25519") is ED25519
     with pytest.raises(TypeError):
         algorithms.ALGORITHMS["none"] = ES256  # type: ignore[index]
 
 
-@pytest.mark.parametrize("name", ["none", "HS256", "es256", "ES256 ", ""])
+@pytest.mark.parametrize("name", ["none", "HS256", "es256", "ES256 ", "EdDSA", "ed25519", ""])
 def test_an_algorithm_out_of_the_table_is_refused(name: str) -> None:
     with pytest.raises(AlgorithmError) as caught:
         algorithms.named(name)
@@ -56,12 +71,17 @@ def test_an_algorithm_out_of_the_table_is_refused(name: str) -> None:
         ({"kty": "RSA"}, "key.kind"),
         ({"kty": "EC", "crv": "P-384"}, "key.kind"),
         ({"kty": "EC", "crv": ["P-256"]}, "key.kind"),
-        ({"kty": "OKP", "crv": "Ed25519"}, "key.kind"),
+        ({"kty": "OKP", "crv": "Ed448"}, "key.kind"),
+        ({"kty": "OKP", "crv": "X25519"}, "key.kind"),
+        ({"kty": "EC", "crv": "Ed25519"}, "key.kind"),
         ({"kty": "oct"}, "key.kind"),
         ({}, "key.kind"),
         ({"kty": "EC", "crv": "P-256", "alg": "ES384"}, "jwk.algorithm_wrong"),
         ({"kty": "EC", "crv": "P-256", "alg": "ECDH-ES"}, "jwk.algorithm_wrong"),
         ({"kty": "EC", "crv": "P-256", "alg": None}, "jwk.algorithm_wrong"),
+        ({"kty": "EC", "crv": "P-256", "alg": "Ed25519"}, "jwk.algorithm_wrong"),
+        ({"kty": "OKP", "crv": "Ed25519", "alg": "ES256"}, "jwk.algorithm_wrong"),
+        ({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA"}, "jwk.algorithm_wrong"),
     ],
 )
 def test_a_jwk_for_no_algorithm_of_ours_is_refused(members: Mapping[str, object], code: str) -> None:
@@ -78,13 +98,35 @@ def test_rfc_7515_appendix_a_3() -> None:
         ES256.verify(public, base64url.decode(RFC_SIGNATURE), RFC_INPUT + b"A")
 
 
-def test_what_one_key_signed_no_other_key_did(private: ec.EllipticCurvePrivateKey) -> None:
-    signature = ES256.signing(private)(b"message")
+def test_rfc_8037_appendix_a() -> None:
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(OKP_SECRET)
+    public = ED25519.public_from_jwk(OKP_JWK)
+    assert ED25519.public_jwk(public) == ED25519.public_jwk(ED25519.public(private)) == OKP_JWK
+    assert PublicKey.from_jwk(OKP_JWK).kid == PublicKey.of(public, "Ed25519").kid == OKP_KID
+    assert base64url.encode(ED25519.signing(private)(OKP_INPUT)) == OKP_SIGNATURE
+    ED25519.verify(public, base64url.decode(OKP_SIGNATURE), OKP_INPUT)
+    with pytest.raises(SignatureError):
+        ED25519.verify(public, base64url.decode(OKP_SIGNATURE), OKP_INPUT + b"A")
+
+
+@every
+def test_a_public_key_is_read_back_from_its_jwk(algorithm: Algorithm) -> None:
+    jwk = algorithm.public_jwk(algorithm.public(algorithm.generate()))
+    assert algorithm.kind.items() <= jwk.items()
+    assert algorithms.for_jwk(jwk) is algorithms.for_jwk({**jwk, "alg": algorithm.name}) is algorithm
+    assert algorithm.public_jwk(algorithm.public_from_jwk(jwk)) == jwk
+
+
+@every
+def test_what_one_key_signed_no_other_key_did(algorithm: Algorithm) -> None:
+    private = algorithm.generate()
+    signature = algorithm.signing(private)(b"message")
     assert len(signature) == 64
-    ES256.verify(ES256.public(private), signature, b"message")
-    with pytest.raises(SignatureError) as caught:
-        ES256.verify(ES256.public(ES256.generate()), signature, b"message")
-    assert caught.value.code == "signature.wrong"
+    algorithm.verify(algorithm.public(private), signature, b"message")
+    for public, message in ((algorithm.generate(), b"message"), (private, b"massage")):
+        with pytest.raises(SignatureError) as caught:
+            algorithm.verify(algorithm.public(public), signature, message)
+        assert caught.value.code == "signature.wrong"
 
 
 def test_short_r_and_s_keep_their_leading_zeros(private: ec.EllipticCurvePrivateKey) -> None:
@@ -101,13 +143,15 @@ def test_short_r_and_s_keep_their_leading_zeros(private: ec.EllipticCurvePrivate
     assert short > 0
 
 
-@pytest.mark.parametrize("bit", range(0, 512, 7))
-def test_no_bit_of_a_signature_can_change(private: ec.EllipticCurvePrivateKey, bit: int) -> None:
-    signature = bytearray(ES256.signing(private)(b"message"))
-    signature[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(SignatureError) as caught:
-        ES256.verify(ES256.public(private), bytes(signature), b"message")
-    assert caught.value.code == "signature.wrong"
+@every
+def test_no_bit_of_a_signature_can_change(algorithm: Algorithm) -> None:
+    private = algorithm.generate()
+    for bit in range(512):
+        signature = bytearray(algorithm.signing(private)(b"message"))
+        signature[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(SignatureError) as caught:
+            algorithm.verify(algorithm.public(private), bytes(signature), b"message")
+        assert caught.value.code == "signature.wrong"
 
 
 @pytest.mark.parametrize(
@@ -159,22 +203,53 @@ def test_der_is_not_a_jws_signature(private: ec.EllipticCurvePrivateKey) -> None
         ES256.verify(ES256.public(private), der, b"message")
 
 
-def test_keys_of_another_kind_are_refused() -> None:
-    foreign: list[ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey] = [
+def test_an_ed25519_signature_has_one_s() -> None:
+    # RFC 8032 5.1.7: S + L is S modulo L, and must be refused.
+    signature = base64url.decode(OKP_SIGNATURE)
+    larger = (int.from_bytes(signature[32:], "little") + OKP_ORDER).to_bytes(32, "little")
+    for wrong in (signature[:32] + larger, signature[:63], signature + b"\0", bytes(64), b""):
+        with pytest.raises(SignatureError) as caught:
+            ED25519.verify(ED25519.public_from_jwk(OKP_JWK), wrong, OKP_INPUT)
+        assert caught.value.code == "signature.wrong"
+
+
+@every
+def test_keys_of_another_kind_are_refused(algorithm: Algorithm) -> None:
+    foreign = [
         ec.generate_private_key(ec.SECP256K1()),
         ec.generate_private_key(ec.SECP384R1()),
         rsa.generate_private_key(65537, 2048),
+        ed448.Ed448PrivateKey.generate(),
+        x25519.X25519PrivateKey.generate(),
+        *(other.generate() for other in algorithms.ALGORITHMS.values() if other is not algorithm),
     ]
     for private in foreign:
+        public = private.public_key()  # type: ignore[attr-defined]
         for attempt in (
-            lambda private=private: ES256.signing(private)(b""),
-            lambda private=private: ES256.public(private),
-            lambda private=private: ES256.verify(private.public_key(), bytes(64), b""),
-            lambda private=private: ES256.public_jwk(private.public_key()),
+            lambda private=private: algorithm.signing(private)(b""),
+            lambda private=private: algorithm.public(private),
+            lambda public=public: algorithm.verify(public, bytes(64), b""),
+            lambda public=public: algorithm.public_jwk(public),
+            lambda public=public: PublicKey.of(public, algorithm.name),
         ):
             with pytest.raises(AlgorithmError) as caught:
                 attempt()
             assert caught.value.code == "key.kind"
+
+
+@every
+def test_the_halves_of_a_key_are_not_taken_for_each_other(algorithm: Algorithm) -> None:
+    private = algorithm.generate()
+    public = algorithm.public(private)
+    for attempt in (
+        lambda: algorithm.signing(public),
+        lambda: algorithm.public(public),
+        lambda: algorithm.verify(private, bytes(64), b""),
+        lambda: algorithm.public_jwk(private),
+    ):
+        with pytest.raises(AlgorithmError) as caught:
+            attempt()
+        assert caught.value.code == "key.kind"
 
 
 def small_point() -> tuple[int, int]:
@@ -219,3 +294,24 @@ def test_coordinates_that_are_no_point_are_refused(change: Mapping[str, object])
     with pytest.raises(MalformedError) as caught:
         ES256.public_from_jwk({**RFC_JWK, **change})
     assert caught.value.code == "jwk.malformed"
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        None,
+        1,
+        "",
+        OKP_JWK["x"] + "=",
+        OKP_JWK["x"][:-1],
+        OKP_JWK["x"][:-1] + "p",
+        OKP_JWK["x"].replace("_", "/"),
+        base64url.encode(bytes(31)),
+        base64url.encode(bytes(33)),
+    ],
+)
+def test_what_is_no_ed25519_key_is_refused(x: object) -> None:
+    for jwk in ({**OKP_JWK, "x": x}, {"kty": "OKP", "crv": "Ed25519"}):
+        with pytest.raises(MalformedError) as caught:
+            ED25519.public_from_jwk(jwk)
+        assert caught.value.code == "jwk.malformed"

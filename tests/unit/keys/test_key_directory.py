@@ -12,7 +12,7 @@ import pytest
 from keys.custody import key_directory, pem_file
 from keys.custody.key_directory import KeyEntry, create, list_keys, load_active, load_ring, make_active
 from keys.custody.pem_file import PemSigner
-from keys.errors import CustodyError
+from keys.errors import AlgorithmError, CustodyError
 
 
 @pytest.fixture
@@ -42,6 +42,25 @@ def test_the_first_key_is_published_and_active(directory: Path, first: PemSigner
     assert load_active(directory, "test", passphrase) == first
     assert load_ring(directory).keys == (first.public,)
     assert list_keys(directory) == (KeyEntry(kid=first.kid, alg="ES256", label="test", active=True),)
+
+
+def test_a_key_of_another_algorithm_is_published_beside_it(
+    directory: Path, first: PemSigner, passphrase: bytes
+) -> None:
+    second = create(directory, "log", passphrase, alg="Ed25519", activate=True)
+    assert load_active(directory, "log", passphrase) == second
+    assert [(entry.alg, entry.label) for entry in list_keys(directory)] == [("ES256", "test"), ("Ed25519", "log")]
+    assert load_ring(directory).keys == (first.public, second.public)
+    load_ring(directory).find(second.kid).verify(second.sign(b"message"), b"message")
+
+
+@pytest.mark.usefixtures("first")
+def test_an_unknown_algorithm_changes_nothing(directory: Path, passphrase: bytes) -> None:
+    before = content(directory)
+    with pytest.raises(AlgorithmError) as caught:
+        create(directory, "test", passphrase, alg="EdDSA")
+    assert caught.value.code == "signature.algorithm_unknown"
+    assert content(directory) == before
 
 
 def test_directory_and_private_files_are_private(directory: Path, first: PemSigner) -> None:

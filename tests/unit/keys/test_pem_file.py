@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, x25519
 
+from keys.algorithms import ALGORITHMS
 from keys.algorithms.ecdsa import ES256
 from keys.custody import Signer, pem_file
-from keys.errors import CustodyError
+from keys.errors import AlgorithmError, CustodyError
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed448.Ed448PrivateKey | x25519.X25519PrivateKey
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -38,21 +41,33 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def pem_of(private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, passphrase: bytes | None) -> bytes:
+def pem_of(private: PrivateKey, passphrase: bytes | None) -> bytes:
     encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
-def test_a_generated_key_is_encrypted_private_and_loads_again(tmp_path: Path, passphrase: bytes) -> None:
+@pytest.mark.parametrize("alg", ALGORITHMS)
+def test_a_generated_key_is_encrypted_private_and_loads_again(tmp_path: Path, passphrase: bytes, alg: str) -> None:
     path = tmp_path / "key.pem"
-    made: Signer = pem_file.generate(path, passphrase)
+    made: Signer = pem_file.generate(path, passphrase, alg)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED " + b"PRIVATE KEY-----\n")
     assert list(tmp_path.iterdir()) == [path]
     loaded: Signer = pem_file.load(path, passphrase)
     assert loaded == made
-    assert (loaded.alg, loaded.kid) == ("ES256", made.public.kid)
+    assert (loaded.alg, loaded.kid) == (alg, made.public.kid)
     made.public.verify(loaded.sign(b"message"), b"message")
+
+
+def test_a_key_is_for_es256_unless_told(signer: Signer) -> None:
+    assert signer.alg == "ES256"
+
+
+def test_an_unknown_algorithm_makes_no_file(tmp_path: Path, passphrase: bytes) -> None:
+    with pytest.raises(AlgorithmError) as caught:
+        pem_file.generate(tmp_path / "key.pem", passphrase, "EdDSA")
+    assert caught.value.code == "signature.algorithm_unknown"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_signer_does_not_show_its_key(pem_path: Path, passphrase: bytes) -> None:
@@ -189,14 +204,19 @@ def test_an_unencrypted_key_is_refused(tmp_path: Path, passphrase: bytes) -> Non
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path, passphrase: bytes) -> None:
-    foreign: list[ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey] = [
+    foreign: list[PrivateKey] = [
         ec.generate_private_key(ec.SECP384R1()),
         ec.generate_private_key(ec.SECP256K1()),
         rsa.generate_private_key(65537, 2048),
+        ed448.Ed448PrivateKey.generate(),
+        x25519.X25519PrivateKey.generate(),
     ]
     for number, private in enumerate(foreign):
         path = write(tmp_path / f"{number}.pem", pem_of(private, passphrase))
-        assert refusal(path, passphrase) == "key.kind"
+        with pytest.raises(CustodyError) as caught:
+            pem_file.load(path, passphrase)
+        assert caught.value.code == "key.kind"
+        assert caught.value.detail == f"{path}: not a private key of ES256 or Ed25519; give the file of one"
 
 
 def test_a_damaged_file_is_refused(copy: Path, passphrase: bytes) -> None:

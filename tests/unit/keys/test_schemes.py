@@ -314,3 +314,13 @@ def test_any_signature_is_refused_in_our_own_words(octets: bytes, name: str, sig
     key = load_key(octets)
     expected = "signature.wrong" if key.family == SCHEMES[name].family else "key.kind"
     assert outcome(lambda: verify(key, SCHEMES[name], signature, message)) == expected
+
+
+def test_a_key_that_was_forgotten_is_read_anew() -> None:
+    octets = ed25519.Ed25519PrivateKey.generate().public_key()
+    spki = octets.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    key = load_key(spki)
+    assert load_key(spki) is key
+    schemes.forget_keys()
+    assert load_key(spki) is not key
+    assert load_key(spki) == key

@@ -1,0 +1,165 @@
+"""`accord log`: the log's key, its checkpoint, and recomputing it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.outcome import USAGE, fail, failing_clearly
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.usecases.audit_log import LogReport
+    from keys.note import NoteKey
+    from registry.log.checkpoint import Checkpoint
+
+log = typer.Typer(no_args_is_help=True)
+_TIMEOUT = 20  # seconds for one tile
+
+
+@log.command("key", help="日志公钥（核验检查点用）/ The log's verifier key")
+def key() -> None:
+    """Prints the key by which checkpoints of this node's log are verified."""
+    from app.settings import Settings
+
+    with failing_clearly():
+        typer.echo(_own_key(Settings()).text())
+
+
+@log.command("checkpoint", help="签署并显示检查点 / Sign and show the checkpoint")
+def checkpoint() -> None:
+    """Prints the log's head as a signed note."""
+    from app.bootstrap import issuer_name, load_log_signer
+    from app.settings import Settings
+    from app.store.log import SqliteLog
+    from app.store.schema import check
+    from app.usecases.prove_log import current_checkpoint, log_name
+
+    settings = Settings()
+    with failing_clearly():
+        mode = check(settings.store_path).mode
+        signer = load_log_signer(settings, mode)
+        if signer is None:
+            fail("尚无日志密钥，请运行 / no log key yet, run: accord keys generate")
+        held = SqliteLog(settings.store_path)
+        try:
+            note = current_checkpoint(held, log_name(issuer_name(settings, mode)), signer)
+        finally:
+            held.close()
+    typer.echo(note.decode(), nl=False)
+
+
+@log.command("verify", help="重新计算整个日志 / Recompute the whole log")
+def verify(
+    source: Annotated[str | None, typer.Option("--from", help="网址或文件夹 / address or folder of a log")] = None,
+    log_key: Annotated[str | None, typer.Option("--key", help="日志公钥 / the log's verifier key")] = None,
+    kept: Annotated[Path | None, typer.Option("--checkpoint", help="以前留存的检查点 / one that was kept")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+) -> None:
+    """Exit codes: 0 everything is as the log says, 1 the first difference is named, 2 usage, 70 failure."""
+    from app.settings import Settings
+    from app.store.audit import audit
+    from app.store.schema import check
+    from app.usecases.audit_log import verify_served
+
+    with failing_clearly():
+        if source is not None:
+            if log_key is None:
+                fail("--from 须同时给出 --key / --from needs --key", USAGE)
+            report = verify_served(_reader(source), _read_key(log_key))
+        else:
+            settings = Settings()
+            check(settings.store_path)
+            named = _key_if_any(settings) if log_key is None else _read_key(log_key)
+            report = audit(settings.store_path, named, () if kept is None else (_kept(kept, named),))
+    _tell(report, json)
+    raise typer.Exit(0 if report.difference is None else 1)
+
+
+def _tell(report: "LogReport", json: bool) -> None:
+    import base64
+
+    root = base64.b64encode(report.root).decode()
+    if json:
+        import orjson
+
+        told = {
+            "verified": report.difference is None,
+            "size": report.size,
+            "root": root,
+            "checkpoints": report.checkpoints,
+            "difference": report.difference,
+        }
+        typer.echo(orjson.dumps(told).decode())
+    elif report.difference is None:
+        typer.echo(
+            f"日志无误 / log verified: {report.size} 条 / entries, root {root}, checkpoints {report.checkpoints}"
+        )
+    else:
+        typer.echo(f"日志不符 / log differs: {report.difference}")
+
+
+def _key_if_any(settings: "Settings") -> "NoteKey | None":
+    from app.bootstrap import LOG_KEYS
+
+    return _own_key(settings) if (settings.keys_path / LOG_KEYS / "jwks.json").exists() else None
+
+
+def _own_key(settings: "Settings") -> "NoteKey":
+    """The node's own key, from what is published: no passphrase is needed to verify."""
+    from app.bootstrap import LOG_KEYS, issuer_name
+    from app.store.schema import check
+    from app.usecases.prove_log import log_name
+    from keys.custody import key_directory
+    from keys.note import NoteKey
+
+    ring = key_directory.load_ring(settings.keys_path / LOG_KEYS)
+    return NoteKey.of(log_name(issuer_name(settings, check(settings.store_path).mode)), ring.keys[-1])
+
+
+def _read_key(text: str) -> "NoteKey":
+    from keys.errors import KeysError
+    from keys.note import NoteKey
+
+    try:
+        return NoteKey.read(text)
+    except KeysError as error:
+        fail(f"--key: {error.detail}", USAGE)
+
+
+def _kept(path: Path, named: "NoteKey | None") -> "Checkpoint":
+    from app.usecases.audit_log import open_checkpoint
+    from keys.errors import KeysError
+
+    if named is None:
+        fail("--checkpoint 须有日志公钥 / --checkpoint needs the log's key: --key", USAGE)
+    if not path.is_file():
+        fail(f"{path}: 没有这个文件 / no such file", USAGE)
+    try:
+        return open_checkpoint(path.read_bytes(), named)
+    except KeysError as error:
+        fail(f"{path}: {error.detail}", USAGE)
+
+
+def _reader(source: str) -> Callable[[str], bytes]:
+    """Reads from an address, such as https://…/v1/log, or from a folder with the same names."""
+    if not source.startswith(("http://", "https://")):
+        folder = Path(source)
+        return lambda name: (folder / name).read_bytes()
+    import httpx
+
+    client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+
+    def read(name: str) -> bytes:
+        try:
+            response = client.get(f"{source.rstrip('/')}/{name}")
+        except httpx.HTTPError as error:
+            fail(f"{source}: {error}")
+        if response.status_code == 404:
+            raise FileNotFoundError(name)
+        if response.status_code != 200:
+            fail(f"{source}/{name}: {response.status_code}")
+        return response.content
+
+    return read

@@ -1,0 +1,55 @@
+"""What a write enters into the log, in the same transaction as its rows: all of it or nothing."""
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.ports import StoreError
+from registry.log.merkle import leaf_hash
+from registry.log.tiles import MAX_ENTRY, Edge, edge_of, grow
+from registry.period import to_micros
+
+_ENTRY = "INSERT INTO log_entry (no, event, row_no, content) VALUES (?, ?, ?, ?)"
+_TILE = "INSERT OR REPLACE INTO log_tile (level, number, hashes) VALUES (?, ?, ?)"  # by one that begins with it
+_HEAD = "INSERT INTO log_head (size, root, recorded_at) VALUES (?, ?, ?)"
+
+
+class Journal:
+    """The entries of one transaction, in their order."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._entries: list[tuple[str, int, bytes]] = []
+
+    def note(self, event: str, row_no: int, content: bytes) -> None:
+        """Adds the entry about a row that this transaction writes; `event` says of which table."""
+        if len(content) > MAX_ENTRY:
+            raise StoreError(f"an entry of {len(content)} bytes, of at most {MAX_ENTRY}; shorten the ids in it")
+        self._entries.append((event, row_no, content))
+
+    def write(self, recorded_at: datetime) -> None:
+        """Appends the entries to the log, with the tiles and the head that follow from them."""
+        if not self._entries:
+            return
+        # The driver's own, in the same transaction: the way through the library costs more than the statements.
+        driver: Any = self._connection.connection.driver_connection
+        before = _edge(driver)
+        edge, tiles = grow(before, [leaf_hash(content) for _, _, content in self._entries])
+        driver.executemany(_ENTRY, [(no, *entry) for no, entry in enumerate(self._entries, before.size)])
+        driver.executemany(_TILE, [(level, number, tile) for (level, number), tile in tiles.items()])
+        driver.execute(_HEAD, (edge.size, edge.root, to_micros(recorded_at)))
+
+
+def _edge(driver: sqlite3.Connection) -> Edge:
+    (size,) = driver.execute("SELECT max(size) FROM log_head").fetchone()
+
+    def tile(level: int, number: int) -> bytes:
+        wanted = "SELECT hashes FROM log_tile WHERE level = ? AND number = ?"
+        found = driver.execute(wanted, (level, number)).fetchone()
+        if found is None:
+            raise StoreError(f"the log has no tile {level}/{number}; restore a backup, and see: accord log verify")
+        return bytes(found[0])
+
+    return edge_of(size or 0, tile)

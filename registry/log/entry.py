@@ -1,0 +1,31 @@
+"""What the log says of each thing that was entered: digests and metadata, never the content, never a person.
+
+Canonical JSON (RFC 8785), so that whoever holds the row can make the entry again.
+"""
+
+from datetime import datetime
+
+from registry.canonical import unguarded_canonical_json
+
+VERSION = 1
+
+
+def credential_entry(credential: str, type_id: str, issuer: str, version: str, known_from: datetime) -> bytes:
+    """A version of a credential, by the digest of its content; known from an instant on."""
+    return _entry(
+        "credential", known_from, {"credential": credential, "type": type_id, "issuer": issuer, "digest": version}
+    )
+
+
+def report_entry(type_id: str, issuer: str, as_of: datetime, known_from: datetime) -> bytes:
+    """An issuer's register of a type was said to be complete up to `as_of`."""
+    return _entry("report", known_from, {"type": type_id, "issuer": issuer, "as_of": as_of})
+
+
+def policy_entry(kind: str, document: str, version: int, digest: str, known_from: datetime) -> bytes:
+    """A version of a policy document."""
+    return _entry("policy", known_from, {"kind": kind, "document": document, "version": version, "digest": digest})
+
+
+def _entry(event: str, known_from: datetime, content: dict[str, str | int | datetime]) -> bytes:
+    return unguarded_canonical_json({"v": VERSION, "event": event, "known_from": known_from, **content})

@@ -1,0 +1,101 @@
+"""`accord log`: recomputed from the store and from what is served or copied; exit codes, and the first difference."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+
+from tests.end_to_end.shell import Server, accord, assert_refused
+from tests.support.lying_server import answering, lying_server
+
+
+def test_the_log_of_the_demonstration_is_recomputed(home: Path) -> None:
+    outcome = accord(home, "log", "verify", "--json")
+    report = json.loads(outcome.out)
+    assert (outcome.code, report["verified"], report["difference"]) == (0, True, None)
+    assert report["size"] > 1000
+    plain = accord(home, "log", "verify")
+    assert (plain.code, plain.errors) == (0, "")
+    assert plain.out.startswith(f"日志无误 / log verified: {report['size']} 条 / entries, root {report['root']}")
+
+
+def test_a_difference_is_named_with_exit_code_one(home: Path) -> None:
+    with closing(sqlite3.connect(home / "accord.db")) as connection:
+        connection.execute("UPDATE log_entry SET content = content || ' ' WHERE no = 40")
+        connection.commit()
+    outcome = accord(home, "log", "verify")
+    assert (outcome.code, outcome.errors) == (1, "")
+    assert outcome.out.startswith("日志不符 / log differs: entry 40 is not the one that was logged")
+
+
+def test_a_checkpoint_that_was_kept_is_held_against_the_log(home: Path, tmp_path: Path) -> None:
+    note = accord(home, "log", "checkpoint")
+    assert (note.code, note.errors) == (0, "")
+    kept = tmp_path / "kept"
+    kept.write_text(note.out, encoding="utf-8")
+    assert accord(home, "log", "verify", "--checkpoint", str(kept)).code == 0
+    kept.write_text(note.out.replace("urn:accord:test/log\n", "urn:accord:best/log\n"), encoding="utf-8")
+    outcome = accord(home, "log", "verify", "--checkpoint", str(kept))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert str(kept) in outcome.errors
+    assert accord(home, "log", "verify", "--checkpoint", str(tmp_path / "absent")).code == 2
+
+
+def test_a_copy_of_what_is_served_is_recomputed(home: Path, tmp_path: Path) -> None:
+    key = accord(home, "log", "key").out.strip()
+    copy = tmp_path / "copy"
+    write_copy(home, copy)
+    outcome = accord(home, "log", "verify", "--from", str(copy), "--key", key, "--json")
+    assert (outcome.code, json.loads(outcome.out)["verified"]) == (0, True)
+    assert accord(home, "log", "verify", "--from", str(copy)).code == 2
+    assert accord(home, "log", "verify", "--from", str(copy), "--key", key[:-4] + "AAAA").code == 2
+    changed = copy / "tile" / "entries" / "000"
+    changed.write_bytes(changed.read_bytes().replace(b"CN", b"XX", 1).replace(b"policy", b"Policy", 1))
+    outcome = accord(home, "log", "verify", "--from", str(copy), "--key", key)
+    assert outcome.code == 1
+    assert "the entries of tile/entries/000 have other hashes than tile 0/0" in outcome.out
+
+
+def write_copy(home: Path, copy: Path) -> None:
+    """Writes all that a log serves into a folder."""
+    from app.store.log import SqliteLog
+    from registry.log.tiles import WIDTH, bundle, tile_path
+
+    log = SqliteLog(home / "accord.db")
+    size = log.head().size
+    note = accord(home, "log", "checkpoint").out
+    files = {"checkpoint": note.encode()}
+    for number in range(-(-size // WIDTH)):
+        width = min(WIDTH, size - number * WIDTH)
+        files[tile_path(None, number, width)] = bundle(log.entries(number * WIDTH, number * WIDTH + width))
+        files[tile_path(0, number, width)] = log.tile(0, number)
+    for name, content in files.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes(content)
+    log.close()
+
+
+def test_what_a_node_serves_is_recomputed_from_outside(server: Server, tmp_path: Path) -> None:
+    key = httpx.get(f"{server.base}/v1/about").json()["log_key"]
+    outcome = accord(tmp_path / "none", "log", "verify", "--from", f"{server.base}/v1/log", "--key", key, "--json")
+    assert (outcome.code, json.loads(outcome.out)["verified"]) == (0, True)
+
+
+def test_a_server_that_fails_is_no_verdict(home: Path) -> None:
+    key = accord(home, "log", "key").out.strip()
+    broken, absent = answering(b"gone", status="500 Broken"), answering(b"", status="404 Absent")
+    behaviours = {"/checkpoint": broken, "/none/checkpoint": absent}
+    with lying_server(behaviours) as lying:
+        assert_refused(accord(home, "log", "verify", "--from", lying.base, "--key", key), "500")
+        outcome = accord(home, "log", "verify", "--from", f"{lying.base}/none", "--key", key)
+        assert (outcome.code, outcome.out) == (1, "日志不符 / log differs: checkpoint is not served\n")
+    assert_refused(accord(home, "log", "verify", "--from", lying.base, "--key", key), lying.base)
+
+
+def test_without_a_log_key_nothing_is_signed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert accord(home, "migrate", "--mode=live").code == 0
+    assert_refused(accord(home, "log", "checkpoint", ACCORD_ISSUER="urn:x"), "accord keys generate")
+    assert accord(home, "log", "verify").code == 0
