@@ -59,6 +59,13 @@ class Page:
     more: bool
 
 
+class LoggedVersion(Struct, frozen=True, kw_only=True):
+    """A version of a credential and the place of its entry in the log."""
+
+    held: HeldCredential
+    log_index: int
+
+
 class RegisterReader(Protocol):
     """Reads of the registers as they were known at an instant. Each raises `StoreError` when the store fails."""
 
@@ -68,6 +75,10 @@ class RegisterReader(Protocol):
 
     async def find_by_id(self, credential_id: str, known_at: datetime) -> Lookup:
         """The credential with this id."""
+        ...
+
+    async def history(self, credential_id: str, known_at: datetime) -> tuple[LoggedVersion, ...]:
+        """Every version of the credential that was known by then, the first first."""
         ...
 
     async def registers(self, type_id: str, known_at: datetime) -> Mapping[str, datetime]:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from app.messages import Messages
+from app.usecases.find_credentials import HistoryStep
 from keys.certificate import Certificate
 from registry.agreement import Agreement
 from registry.condition import Condition
@@ -127,6 +128,27 @@ def event_view(event: Event) -> dict[str, Any]:
         "reason_code": event.reason_code,
         "legal_basis": [basis.statement() for basis in event.legal_basis],
         "successor": event.successor,
+    }
+
+
+def history_view(step: HistoryStep) -> dict[str, Any]:
+    """A step of a credential's history, with the place of its version in the log."""
+    held, event = step.version.held, step.event
+    credential = held.credential
+    said: dict[str, Any] = {
+        "event": "registered" if step.first else "amended",
+        "kind": None,
+        "effective_at": credential.issued_at if step.first else None,
+        "recorded_at": credential.recorded_at if step.first else held.known_from,
+        "reason_code": None,
+        "legal_basis": [],
+        "successor": None,
+    }
+    return {
+        **(said if event is None else event_view(event)),
+        "known_from": held.known_from,
+        "digest": held.digest,
+        "log_index": step.version.log_index,
     }
 
 

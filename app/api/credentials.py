@@ -9,8 +9,8 @@ from app.api.problems import problem
 from app.bootstrap import Node
 from app.messages import Messages
 from app.ports import Filter
-from app.presentation import credential_view, event_view
-from app.usecases.find_credentials import MAX_PAGE, find_credential, list_credentials
+from app.presentation import credential_view, event_view, history_view
+from app.usecases.find_credentials import MAX_PAGE, credential_history, find_credential, list_credentials
 from registry.dossier import HeldCredential
 from registry.field import forbidden_text
 from registry.identifiers import compact
@@ -57,9 +57,7 @@ async def show_credential(
     valid_at, known_at = read_instants(parameters, clock.now())
     await node.recognizer.refresh()
     policy = node.recognizer.policy_at(known_at)
-    # No id is longer; a lone surrogate or NUL cannot be asked of a store.
-    found = len(credential_id) <= 64 and not forbidden_text(credential_id)
-    held = await find_credential(node.reader, credential_id, known_at) if found else None
+    held = await find_credential(node.reader, credential_id, known_at) if _may_be_id(credential_id) else None
     if held is None:
         raise problem("credential.not_found")
     return {
@@ -71,6 +69,25 @@ async def show_credential(
         "known_at": known_at,
         "livemode": node.origin.livemode,
     }
+
+
+async def show_history(node: Node, credential_id: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Every step of one credential that was known at `known_at`. Raises `Problem` 404."""
+    _, known_at = read_instants(parameters, clock.now())
+    steps = await credential_history(node.reader, credential_id, known_at) if _may_be_id(credential_id) else None
+    if steps is None:
+        raise problem("credential.not_found")
+    return {
+        "id": credential_id,
+        "known_at": known_at,
+        "data": [history_view(step) for step in steps],
+        "livemode": node.origin.livemode,
+    }
+
+
+def _may_be_id(text: str) -> bool:
+    """No id is longer; a lone surrogate or NUL cannot be asked of a store."""
+    return len(text) <= 64 and not forbidden_text(text)
 
 
 def _limit(text: str | None) -> int:

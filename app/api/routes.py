@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import operation, receipts, schemas
 from app.api.body import parse_json, read_body, read_parameters
-from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, show_credential
+from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, show_credential, show_history
 from app.api.declarations import parameter, problems
 from app.api.log import add_log
 from app.api.middleware import request_language
@@ -131,6 +131,16 @@ def _add_credentials(router: APIRouter, node: Node) -> None:
         parameters = read_parameters(request.scope, INSTANTS)
         view = await show_credential(node, request.path_params["id"], parameters, catalogue)
         return _json(view, catalogue)
+
+    @router.get(
+        "/v1/credentials/{id}/history",
+        tags=["registers"],
+        summary="证件沿革 / Every event of a credential, with its place in the log",
+        openapi_extra={"parameters": [parameter("id", "证件标识 / credential id", where="path"), _INSTANTS[1]]},
+        responses={200: {"model": schemas.CredentialHistory}, **problems(400, 404, 422, 503)},
+    )
+    async def get_history(request: Request) -> Response:
+        return _json(await show_history(node, request.path_params["id"], read_parameters(request.scope, ("known_at",))))
 
 
 def _add_proof(router: APIRouter, node: Node) -> None:

@@ -274,6 +274,30 @@ class CredentialRecord(Credential):
     livemode: bool
 
 
+class HistoryStep(_Strict):
+    """An event with the version it came with; `effective_at` is null where only the entry was corrected."""
+
+    event: str
+    kind: str | None
+    effective_at: Instant | None
+    recorded_at: Instant
+    reason_code: str | None
+    legal_basis: list[LegalBasis]
+    successor: dict[str, str] | None
+    known_from: Instant
+    digest: str
+    log_index: int
+
+
+class CredentialHistory(_Strict):
+    """Every event of a credential that was known at `known_at`, in the order it became known."""
+
+    id: str
+    known_at: Instant
+    data: list[HistoryStep]
+    livemode: bool
+
+
 class CredentialPage(_Strict):
     """A page of credentials. A page restricted by status may be shorter than `limit` although more follow."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from app import clock
-from app.ports import Filter, Found, Lookup, Page, Snapshot, StoreError
+from app.ports import Filter, Found, LoggedVersion, Lookup, Page, Snapshot, StoreError
 from app.store.margin import LOOK, Lookout
 from app.store.schema import failing_clearly, inspect
 from registry.canonical import digest as content_digest
@@ -51,6 +51,11 @@ _FIND = f"{_HELD} WHERE c.type_no = ?2 AND c.number = ?3 LIMIT {_MAX_MATCHES}"
 _FIND_OF_ISSUER = f"""{_HELD}
 WHERE c.type_no = ?2 AND c.number = ?3 AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = ?4)"""
 _FIND_BY_ID = f"{_HELD} WHERE c.credential_id = ?2"
+_HISTORY = """
+SELECT e.no, c.credential_id, v.known_from, v.digest, v.content FROM credential c
+JOIN credential_version v ON v.credential_no = c.no
+JOIN log_entry e ON e.event = 'credential' AND e.row_no = v.no
+WHERE c.credential_id = ?2 AND v.known_from <= ?1 ORDER BY v.known_from"""
 _REGISTERS = """
 SELECT i.issuer_id, r.as_of FROM register_report r JOIN issuer i ON i.no = r.issuer_no
 WHERE r.type_no = ?2 AND r.known_from = (
@@ -208,6 +213,11 @@ class SqliteReader:
     async def find_by_id(self, credential_id: str, known_at: datetime) -> Lookup:
         """The credential with this id."""
         return self._lookup(_FIND_BY_ID, to_micros(known_at), credential_id)
+
+    async def history(self, credential_id: str, known_at: datetime) -> tuple[LoggedVersion, ...]:
+        """Every version of the credential that was known by then, the first first."""
+        rows = self._rows(_HISTORY, (to_micros(known_at), credential_id))
+        return tuple([LoggedVersion(held=self._held(*row[1:]), log_index=row[0]) for row in rows])
 
     async def registers(self, type_id: str, known_at: datetime) -> Mapping[str, datetime]:
         """How far each issuer's register of a type reached."""

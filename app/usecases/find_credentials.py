@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.ports import Filter, RegisterReader
-from registry.credential import standing
+from app.ports import Filter, LoggedVersion, RegisterReader
+from registry.credential import Credential, Event, standing
 from registry.dossier import HeldCredential
 
 MAX_PAGE = 100
@@ -24,6 +24,34 @@ async def find_credential(reader: RegisterReader, credential_id: str, known_at: 
     """The version known at the instant, or None."""
     lookup = await reader.find_by_id(credential_id, known_at)
     return lookup.found[0].held if lookup.found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryStep:
+    """What one version brought: an event, or None for the registration itself and for what has no event of its own."""
+
+    version: LoggedVersion
+    event: Event | None
+    first: bool
+
+
+async def credential_history(
+    reader: RegisterReader, credential_id: str, known_at: datetime
+) -> tuple[HistoryStep, ...] | None:
+    """Every step of a credential that was known at the instant, in the order it became known; None: no such one."""
+    steps: list[HistoryStep] = []
+    before: Credential | None = None
+    for version in await reader.history(credential_id, known_at):
+        credential = version.held.credential
+        if before is None:
+            steps.append(HistoryStep(version=version, event=None, first=True))
+        told = () if before is None else before.events
+        fresh = [event for event in credential.events if event not in told]
+        steps.extend(HistoryStep(version=version, event=event, first=False) for event in fresh)
+        if before is not None and not fresh:
+            steps.append(HistoryStep(version=version, event=None, first=False))
+        before = credential
+    return tuple(steps) or None
 
 
 async def list_credentials(

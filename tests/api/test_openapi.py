@@ -20,6 +20,7 @@ TAKEN = {
     ("/v1/recognitions", "get"),
     ("/v1/credentials", "get"),
     ("/v1/credentials/{id}", "get"),
+    ("/v1/credentials/{id}/history", "get"),
     ("/v1/jurisdictions", "get"),
     ("/v1/authorities", "get"),
     ("/v1/credential-types", "get"),
@@ -170,6 +171,7 @@ def test_every_other_answer_fits_its_schema(service: Service, document: dict[str
     for view in listed:
         record = service.get(f"/v1/credentials/{view['id']}", language=language).json()
         assert_conforms(document, "CredentialRecord", record)
+        assert_conforms(document, "CredentialHistory", service.get(f"/v1/credentials/{view['id']}/history").json())
     for name in ("jurisdictions", "authorities", "credential-types", "agreements"):
         assert_conforms(document, "PolicyList", service.get(f"/v1/{name}", language=language).json())
     for text in (receipt, "x"):

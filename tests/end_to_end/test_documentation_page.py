@@ -29,6 +29,7 @@ OPERATIONS = [
     ("GET", "/v1/recognitions"),
     ("GET", "/v1/credentials"),
     ("GET", "/v1/credentials/{id}"),
+    ("GET", "/v1/credentials/{id}/history"),
     ("GET", "/v1/jurisdictions"),
     ("GET", "/v1/authorities"),
     ("GET", "/v1/credential-types"),
