@@ -20,6 +20,7 @@ from keys.public_key import PublicKey
 MAX_NOTE = 256 * 1024  # bytes
 MAX_SIGNATURES = 64
 _ED25519 = b"\x01"
+_COSIGNATURE = b"\x04"  # C2SP tlog-cosignature
 _SIZE = 32
 _DASH = "\u2014 "
 _NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
@@ -56,6 +57,11 @@ class NoteKey(Struct, frozen=True, eq=False):
         """The four bytes that stand before a signature by this key."""
         return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.octets).digest()[:4]
 
+    @property
+    def cosigning_digest(self) -> bytes:
+        """The four bytes that stand before a cosignature by this key."""
+        return hashlib.sha256(self.name.encode() + b"\n" + _COSIGNATURE + self.octets).digest()[:4]
+
     def text(self) -> str:
         """The verifier key, as it is handed out."""
         return f"{self.name}+{self.digest.hex()}+{base64.b64encode(_ED25519 + self.octets).decode()}"
@@ -73,6 +79,40 @@ def sign_note(text: str, name: str, signer: Signer) -> bytes:
     key = NoteKey.of(name, signer.public)
     signature = base64.b64encode(key.digest + signer.sign(text.encode())).decode()
     return f"{text}\n{_DASH}{name} {signature}\n".encode()
+
+
+def cosign(note: bytes, name: str, signer: Signer, seconds: int) -> bytes:
+    """Adds a witness's line to a note, dated in seconds since 1970 (C2SP tlog-cosignature).
+
+    The caller has verified the log's own signature, and that the log only grew since it was last seen. Raises
+    MalformedError "note.malformed", "note.name", AlgorithmError "key.kind".
+    """
+    text, _ = _parts(note)
+    key = NoteKey.of(name, signer.public)
+    signature = signer.sign(_dated(text, seconds))
+    value = base64.b64encode(key.cosigning_digest + seconds.to_bytes(8, "big") + signature).decode()
+    return note + f"{_DASH}{name} {value}\n".encode()
+
+
+def cosigned_at(note: bytes, key: NoteKey) -> int:
+    """When a witness cosigned a note, in seconds since 1970; of several times the latest.
+
+    Raises MalformedError "note.malformed", SignatureError "signature.wrong" or "note.unsigned".
+    """
+    text, signatures = _parts(note)
+    found: list[int] = []
+    for name, value in signatures:
+        if (name, value[:4]) == (key.name, key.cosigning_digest):
+            seconds = int.from_bytes(value[4:12], "big")
+            key.verify(value[12:], _dated(text, seconds))
+            found.append(seconds)
+    if not found:
+        raise SignatureError("note.unsigned", f"{quoted(key.name)} did not cosign it")
+    return max(found)
+
+
+def _dated(text: str, seconds: int) -> bytes:
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
 def open_note(note: bytes, keys: Iterable[NoteKey]) -> str:

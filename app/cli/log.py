@@ -77,6 +77,49 @@ def verify(
     raise typer.Exit(0 if report.difference is None else 1)
 
 
+@log.command("witness", help="见证另一节点的日志 / Cosign another node's checkpoint")
+def witness(
+    source: Annotated[str, typer.Option("--from", help="网址或文件夹 / address or folder of the log")],
+    log_key: Annotated[str, typer.Option("--key", help="对方日志公钥 / the log's verifier key")],
+    state: Annotated[Path, typer.Option("--state", help="上次见证的检查点 / the checkpoint cosigned last")],
+) -> None:
+    """Prints the checkpoint with this node's cosignature, once it is shown that the log only grew since the last one.
+
+    Exit codes: 0 cosigned, 1 the log was rolled back, forked or is damaged, 2 usage, 70 failure.
+    """
+    from app import clock
+    from app.bootstrap import issuer_name, load_log_signer
+    from app.settings import Settings
+    from app.store.schema import check
+    from app.usecases.audit_log import verify_growth
+    from app.usecases.prove_log import log_name
+    from keys.custody import files
+    from keys.errors import CustodyError, KeysError
+    from keys.note import cosign
+
+    settings = Settings()
+    with failing_clearly():
+        mode = check(settings.store_path).mode
+        signer = load_log_signer(settings, mode)
+        if signer is None:
+            fail("尚无日志密钥，请运行 / no log key yet, run: accord keys generate")
+        key = _read_key(log_key)
+        seen = _kept(state, key) if state.exists() else None
+        try:
+            note, _ = verify_growth(_reader(source), key, seen)
+            name = log_name(issuer_name(settings, mode))
+            cosigned = cosign(note, name, signer, int(clock.now().timestamp()))
+            # Kept before it is given away: what was cosigned once is never forgotten.
+            files.replace(state, cosigned)
+        except FileNotFoundError as error:
+            fail(f"{source}: {error}", 1)
+        except CustodyError:
+            raise
+        except KeysError as error:
+            fail(f"不予见证 / not cosigned: {error.detail}", 1)
+    typer.echo(cosigned.decode(), nl=False)
+
+
 def _tell(report: "LogReport", json: bool) -> None:
     import base64
 

@@ -7,8 +7,8 @@ from msgspec import Struct
 from keys.errors import KeysError, MalformedError
 from keys.note import NoteKey, open_note
 from registry.log.checkpoint import Checkpoint, read_checkpoint
-from registry.log.merkle import leaf_hash
-from registry.log.tiles import WIDTH, Edge, grow, read_bundle, tile_path
+from registry.log.merkle import consistency_proof, leaf_hash, verify_consistency
+from registry.log.tiles import HEIGHT, WIDTH, Edge, grow, node_reader, read_bundle, tile_path
 
 Read = Callable[[str], bytes]
 """Gives what a log serves under a name such as "checkpoint" or "tile/0/000". Raises `FileNotFoundError`."""
@@ -47,6 +47,34 @@ def verify_served(read: Read, key: NoteKey) -> LogReport:
     if edge.root != checkpoint.head.root:
         difference = f"the root over the {edge.size} entries is another than the checkpoint says"
     return LogReport(size=edge.size, root=edge.root, checkpoints=1, difference=difference)
+
+
+def verify_growth(read: Read, key: NoteKey, seen: Checkpoint | None) -> tuple[bytes, Checkpoint]:
+    """The served checkpoint as a note and as read, once it is shown that the log only grew since `seen`.
+
+    Reads the few tiles that the proof needs. Raises `keys.errors.KeysError` for a log that was rolled back, forked or
+    is damaged, and `FileNotFoundError` for what is not served.
+    """
+    note = read("checkpoint")
+    checkpoint = open_checkpoint(note, key)
+    size = checkpoint.head.size
+
+    def tile(level: int, number: int) -> bytes:
+        width = min(WIDTH, (size >> HEIGHT * level) - number * WIDTH)
+        return read(tile_path(level, number, width))
+
+    if seen is None or seen.head.size == 0:
+        return note, checkpoint
+    if seen.head.size > size:
+        raise MalformedError("log.rolled_back", f"the log had {seen.head.size} entries, now it has {size}")
+    node = node_reader(tile)
+    proof = () if seen.head.size == size else consistency_proof(seen.head.size, size, node)
+    try:
+        verify_consistency(seen.head.size, size, seen.head.root, checkpoint.head.root, proof)
+    except MalformedError as error:
+        forked = f"the log does not begin with the {seen.head.size} entries it had: forked, or a tile is damaged"
+        raise MalformedError("log.forked", forked) from error
+    return note, checkpoint
 
 
 def _next(read: Read, edge: Edge, width: int) -> Edge:

@@ -1,13 +1,17 @@
 """`accord log`: recomputed from the store and from what is served or copied; exit codes, and the first difference."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 
+from app.store.writer import SqliteWriter
+from keys.note import NoteKey, cosigned_at
 from tests.end_to_end.shell import Server, accord, assert_refused
+from tests.store.rows import version
 from tests.support.lying_server import answering, lying_server
 
 
@@ -71,6 +75,7 @@ def write_copy(home: Path, copy: Path) -> None:
         width = min(WIDTH, size - number * WIDTH)
         files[tile_path(None, number, width)] = bundle(log.entries(number * WIDTH, number * WIDTH + width))
         files[tile_path(0, number, width)] = log.tile(0, number)
+    files[tile_path(1, 0, size // WIDTH)] = log.tile(1, 0)
     for name, content in files.items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(content)
@@ -81,6 +86,47 @@ def test_what_a_node_serves_is_recomputed_from_outside(server: Server, tmp_path:
     key = httpx.get(f"{server.base}/v1/about").json()["log_key"]
     outcome = accord(tmp_path / "none", "log", "verify", "--from", f"{server.base}/v1/log", "--key", key, "--json")
     assert (outcome.code, json.loads(outcome.out)["verified"]) == (0, True)
+
+
+def test_a_witness_cosigns_what_only_grew(home: Path, prepared: Path, tmp_path: Path) -> None:
+    key, copy, state = accord(home, "log", "key").out.strip(), tmp_path / "copy", tmp_path / "seen"
+    arguments = ("log", "witness", "--from", str(copy), "--key", key, "--state", str(state))
+    write_copy(home, copy)
+    first = accord(prepared, *arguments)
+    assert (first.code, first.errors) == (0, "")
+    assert first.out == state.read_text(encoding="utf-8")
+    assert first.out.startswith((copy / "checkpoint").read_text(encoding="utf-8"))
+    assert cosigned_at(first.out.encode(), NoteKey.read(accord(prepared, "log", "key").out)) > 1_700_000_000
+    assert accord(prepared, *arguments).code == 0
+
+    older = tmp_path / "older"
+    shutil.copytree(copy, older)
+    writer = SqliteWriter(home / "accord.db")
+    writer.append([version(f"{place}", f"JY{place:014d}") for place in range(300)], [])
+    writer.close()
+    write_copy(home, copy)
+    grown = accord(prepared, *arguments)
+    assert (grown.code, grown.errors) == (0, "")
+
+    back = accord(prepared, *arguments[:3], str(older), *arguments[4:])
+    assert_refused(back, "not cosigned", "entries, now it has", code=1)
+    assert state.read_text(encoding="utf-8") == grown.out
+    fork = copy_home(prepared, tmp_path / "fork")
+    forking = SqliteWriter(fork / "accord.db")
+    forking.append([version(f"other {place}", f"JY{place:014d}") for place in range(301)], [])
+    forking.close()
+    forked = tmp_path / "forked"
+    write_copy(fork, forked)
+    assert_refused(accord(prepared, *arguments[:3], str(forked), *arguments[4:]), "not cosigned", "forked", code=1)
+    shutil.rmtree(copy / "tile")
+    state.unlink()
+    state.write_text(first.out, encoding="utf-8")
+    assert_refused(accord(prepared, *arguments), "tile/", code=1)
+
+
+def copy_home(home: Path, target: Path) -> Path:
+    shutil.copytree(home, target)
+    return target
 
 
 def test_a_server_that_fails_is_no_verdict(home: Path) -> None:

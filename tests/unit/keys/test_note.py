@@ -4,13 +4,13 @@ import base64
 import hashlib
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.custody.pem_file import PemSigner
 from keys.errors import AlgorithmError, KeysError, MalformedError, SignatureError
-from keys.note import MAX_NOTE, MAX_SIGNATURES, NoteKey, open_note, sign_note
+from keys.note import MAX_NOTE, MAX_SIGNATURES, NoteKey, cosign, cosigned_at, open_note, sign_note
 from keys.public_key import PublicKey
 
 NAME = "log.example/accord"
@@ -294,3 +294,31 @@ def test_any_text_is_a_verifier_key_or_refused_in_our_own_words(text: str) -> No
         assert NoteKey.read(text).text() == text.strip()
     except KeysError:
         return
+
+
+def test_a_witness_adds_its_line_and_its_time() -> None:
+    witness = NoteKey.of("witness", OTHER_SIGNER.public)
+    note = cosign(cosign(NOTE, "witness", OTHER_SIGNER, 1_700_000_000), "witness", OTHER_SIGNER, 1_700_000_300)
+    assert open_note(note, [KEY]) == TEXT
+    assert cosigned_at(note, witness) == 1_700_000_300
+    # C2SP tlog-cosignature: type 4 in the key's digest, eight bytes of time, Ed25519 over the dated text.
+    value = base64.b64decode(note.decode().splitlines()[-2].rpartition(" ")[2])
+    assert value[:4] == hashlib.sha256(b"witness\n\x04" + witness.octets).digest()[:4]
+    assert value[4:12] == (1_700_000_000).to_bytes(8, "big")
+    dated = f"cosignature/v1\ntime 1700000000\n{TEXT}".encode()
+    Ed25519PublicKey.from_public_bytes(witness.octets).verify(value[12:], dated)
+
+
+def test_a_cosignature_is_no_signature_of_the_note_and_none_of_another_time() -> None:
+    note = cosign(NOTE, "witness", OTHER_SIGNER, 7)
+    witness = NoteKey.of("witness", OTHER_SIGNER.public)
+    assert refusal(note, witness).code == "note.unsigned"
+    for damaged, code in (
+        (note.replace(TEXT.encode(), b"other\n"), "signature.wrong"),
+        (NOTE, "note.unsigned"),
+        (cosign(NOTE, "another", OTHER_SIGNER, 7), "note.unsigned"),
+        (NOTE + line("witness", witness.cosigning_digest + (8).to_bytes(8, "big") + bytes(64)), "signature.wrong"),
+    ):
+        with pytest.raises(SignatureError) as caught:
+            cosigned_at(damaged, witness)
+        assert caught.value.code == code
