@@ -16,6 +16,7 @@ from registry.log.merkle import HASH_SIZE
 from registry.log.tiles import WIDTH, bundle, read_tile_path
 
 _MOST = 2**53 - 1
+_LAST_TILE = _MOST // WIDTH
 _WHOLE: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": _MOST}
 _FULL = "public, max-age=31536000, immutable"
 _NOTE: dict[int | str, dict[str, Any]] = {
@@ -49,6 +50,8 @@ def tile_content(node: Node, level: str, name: str) -> tuple[bytes, bool]:
         height, number, width = read_tile_path(level, name)
     except MalformedError:
         raise problem("log.not_found") from None
+    if number > _LAST_TILE:
+        raise problem("log.not_found")
     if height is None:
         entries = node.log.entries(number * WIDTH, number * WIDTH + width)
         content, there = bundle(entries), len(entries)
@@ -116,6 +119,8 @@ def _add_proofs(router: APIRouter, node: Node) -> None:
     async def inclusion(request: Request) -> Response:
         given = read_parameters(request.scope, ("index", "credential", "size"))
         credential = given.get("credential") or None
+        if credential is not None and given.get("index"):
+            raise problem("query.repeated_parameter", "/index", name="index, credential")
         index = None if credential is not None else _needed(given, "index")
         found = prove_inclusion(node.log, index, credential, _whole(given, "size"))
         if found is None:

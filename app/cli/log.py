@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 log = typer.Typer(no_args_is_help=True)
 _TIMEOUT = 20  # seconds for one tile
+_MOST = 256 * (2 + 0xFFFF)  # bytes of the largest bundle
 
 
 @log.command("key", help="日志公钥（核验检查点用）/ The log's verifier key")
@@ -67,7 +68,8 @@ def verify(
         if source is not None:
             if log_key is None:
                 fail("--from 须同时给出 --key / --from needs --key", USAGE)
-            report = verify_served(_reader(source), _read_key(log_key))
+            key = _read_key(log_key)
+            report = verify_served(_reader(source), key, () if kept is None else (_kept(kept, key),))
         else:
             settings = Settings()
             check(settings.store_path)
@@ -157,8 +159,10 @@ def _own_key(settings: "Settings") -> "NoteKey":
     from keys.custody import key_directory
     from keys.note import NoteKey
 
-    ring = key_directory.load_ring(settings.keys_path / LOG_KEYS)
-    return NoteKey.of(log_name(issuer_name(settings, check(settings.store_path).mode)), ring.keys[-1])
+    folder = settings.keys_path / LOG_KEYS
+    active = {entry.kid for entry in key_directory.list_keys(folder) if entry.active}
+    (public,) = [entry for entry in key_directory.load_ring(folder).keys if entry.kid in active]
+    return NoteKey.of(log_name(issuer_name(settings, check(settings.store_path).mode)), public)
 
 
 def _read_key(text: str) -> "NoteKey":
@@ -187,22 +191,40 @@ def _kept(path: Path, named: "NoteKey | None") -> "Checkpoint":
 
 def _reader(source: str) -> Callable[[str], bytes]:
     """Reads from an address, such as https://…/v1/log, or from a folder with the same names."""
-    if not source.startswith(("http://", "https://")):
-        folder = Path(source)
-        return lambda name: (folder / name).read_bytes()
+    if source.lower().startswith(("http://", "https://")):
+        return _fetcher(source.rstrip("/"))
+
+    def read(name: str) -> bytes:
+        try:
+            return (Path(source) / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(name) from None
+
+    return read
+
+
+def _fetcher(base: str) -> Callable[[str], bytes]:
+    """Fetches, each item in bounded time and size: whoever serves a log may wish us ill."""
     import httpx
+
+    from app import clock
 
     client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
 
     def read(name: str) -> bytes:
+        deadline, content = clock.monotonic() + _TIMEOUT, b""
         try:
-            response = client.get(f"{source.rstrip('/')}/{name}")
+            with client.stream("GET", f"{base}/{name}") as response:
+                if response.status_code == 404:
+                    raise FileNotFoundError(name)
+                if response.status_code != 200:
+                    fail(f"{base}/{name}: {response.status_code}")
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > _MOST or clock.monotonic() > deadline:
+                        fail(f"{base}/{name}: 过大或过慢 / too large or too slow")
         except httpx.HTTPError as error:
-            fail(f"{source}: {error}")
-        if response.status_code == 404:
-            raise FileNotFoundError(name)
-        if response.status_code != 200:
-            fail(f"{source}/{name}: {response.status_code}")
-        return response.content
+            fail(f"{base}: {error}")
+        return content
 
     return read

@@ -1,39 +1,41 @@
 """Recomputes the log from the store: every entry, tile, head and checkpoint, and the rows that entries speak of."""
 
+import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from app.ports import StoreError
-from app.usecases.audit_log import LogReport, open_checkpoint
+from app.usecases.audit_log import LogReport, forked, open_checkpoint, rolled_back
 from keys.errors import KeysError
 from keys.note import NoteKey
 from registry.canonical import digest
+from registry.credential import credential_id, read_version
 from registry.log.checkpoint import Checkpoint
 from registry.log.entry import credential_entry, policy_entry, report_entry
 from registry.log.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
-from registry.log.tiles import WIDTH, Edge, grow
+from registry.log.tiles import HEIGHT, WIDTH, Edge, grow
 from registry.period import from_micros
 
 _CHUNK = 16_384  # entries that are read at once
 
-_CREDENTIALS = """
-SELECT e.no, e.content, v.no, v.content, c.credential_id, t.type_id, i.issuer_id, v.digest, v.known_from
-FROM log_entry e LEFT JOIN credential_version v ON v.no = e.row_no LEFT JOIN credential c ON c.no = v.credential_no
-LEFT JOIN credential_type t ON t.no = c.type_no LEFT JOIN issuer i ON i.no = c.issuer_no
-WHERE e.event = 'credential' ORDER BY e.no"""
-_REPORTS = """
-SELECT e.no, e.content, r.no, NULL, t.type_id, i.issuer_id, r.as_of, r.known_from
-FROM log_entry e LEFT JOIN register_report r ON r.no = e.row_no
-LEFT JOIN credential_type t ON t.no = r.type_no LEFT JOIN issuer i ON i.no = r.issuer_no
-WHERE e.event = 'report' ORDER BY e.no"""
-_POLICIES = """
-SELECT e.no, e.content, p.seq, p.content, p.kind, p.document_id, p.version, p.digest, p.known_from
-FROM log_entry e LEFT JOIN policy_document p ON p.seq = e.row_no WHERE e.event = 'policy' ORDER BY e.no"""
+_ENTRIES = """
+SELECT e.no, e.event, e.content, v.no, v.content, c.credential_id, c.number, t.type_id, i.issuer_id, v.digest,
+       v.known_from, v.subject_uscc, v.subject_name, r.no, rt.type_id, ri.issuer_id, r.as_of, r.known_from,
+       p.seq, p.content, p.kind, p.document_id, p.version, p.digest, p.known_from
+FROM log_entry e
+LEFT JOIN credential_version v ON e.event = 'credential' AND v.no = e.row_no
+LEFT JOIN credential c ON c.no = v.credential_no LEFT JOIN credential_type t ON t.no = c.type_no
+LEFT JOIN issuer i ON i.no = c.issuer_no
+LEFT JOIN register_report r ON e.event = 'report' AND r.no = e.row_no
+LEFT JOIN credential_type rt ON rt.no = r.type_no LEFT JOIN issuer ri ON ri.no = r.issuer_no
+LEFT JOIN policy_document p ON e.event = 'policy' AND p.seq = e.row_no
+ORDER BY e.no"""
 _UNLOGGED = {
-    "credential": """SELECT c.credential_id || ', version ' || v.no FROM credential_version v
-        JOIN credential c ON c.no = v.credential_no
+    "credential": """SELECT coalesce(c.credential_id, '?') || ', version ' || v.no FROM credential_version v
+        LEFT JOIN credential c ON c.no = v.credential_no
         LEFT JOIN log_entry e ON e.event = 'credential' AND e.row_no = v.no WHERE e.no IS NULL LIMIT 1""",
     "report": """SELECT 'register report ' || r.no FROM register_report r
         LEFT JOIN log_entry e ON e.event = 'report' AND e.row_no = r.no WHERE e.no IS NULL LIMIT 1""",
@@ -53,6 +55,8 @@ def audit(path: Path, key: NoteKey | None, known: Sequence[Checkpoint] = ()) -> 
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            # Text that is no UTF-8 is a difference like any other.
+            connection.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
             connection.execute("BEGIN")
             return _Audit(connection).report(key, known)
     except sqlite3.Error as error:
@@ -70,10 +74,10 @@ class _Audit:
         difference, checkpoints = None, 0
         try:
             self._tree()
+            self._tiles()
             checkpoints = self._checkpoints(key, known)
-            self._rows(_CREDENTIALS, "credential", self._credential)
-            self._rows(_REPORTS, "report", self._report)
-            self._rows(_POLICIES, "policy", self._policy)
+            self._rows()
+            self._schema()
             for event in _UNLOGGED:
                 for (what,) in self._connection.execute(_UNLOGGED[event]):
                     raise _Difference(f"{what} is in the register and not in the log")
@@ -83,15 +87,16 @@ class _Audit:
 
     def _tree(self) -> None:
         """Entries against tiles and heads, head by head."""
+        for (size,) in self._connection.execute("SELECT size FROM log_head WHERE size <= 0 LIMIT 1"):
+            raise _Difference(f"a head of {size} entries is none")
         for size, root in self._connection.execute("SELECT size, root FROM log_head ORDER BY size"):
             while self._edge.size < size:
                 self._append(min(size, self._edge.size + _CHUNK))
             if self._edge.root != root:
                 raise _Difference(f"the root over the first {size} entries is another than the head of that size says")
             self._roots[size] = root
-        for (no,) in self._connection.execute(
-            "SELECT no FROM log_entry WHERE no >= ?1 OR no < 0 LIMIT 1", (self._edge.size,)
-        ):
+        outside = "SELECT no FROM log_entry WHERE no >= ?1 OR no < 0 LIMIT 1"
+        for (no,) in self._connection.execute(outside, (self._edge.size,)):
             raise _Difference(f"entry {no} is in no head: it is behind the end of the log")
 
     def _append(self, end: int) -> None:
@@ -124,25 +129,48 @@ class _Audit:
             what = f"entry {nth} is not the one that was logged" if level == 0 else f"hash {nth} is wrong"
             raise _Difference(f"{what}: tile {level}/{number} has another hash")
 
+    def _tiles(self) -> None:
+        """Every tile is as full as the size says, and there is no other."""
+        wanted = 0
+        for level in range(len(self._edge.partial)):
+            count = self._edge.size >> HEIGHT * level
+            wanted += -(-count // WIDTH)
+            odd = self._connection.execute(
+                """SELECT number FROM log_tile WHERE level = ?1 AND length(hashes) !=
+                   CASE WHEN number = ?2 THEN ?3 ELSE ?4 END OR typeof(hashes) != 'blob' LIMIT 1""",
+                (level, count // WIDTH, count % WIDTH * HASH_SIZE, WIDTH * HASH_SIZE),
+            )
+            for (number,) in odd:
+                raise _Difference(f"tile {level}/{number} is not as full as {self._edge.size} entries make it")
+        (there,) = self._connection.execute("SELECT count(*) FROM log_tile").fetchone()
+        if there != wanted:
+            raise _Difference(f"there are {there} tiles where {self._edge.size} entries make {wanted}")
+
     def _checkpoints(self, key: NoteKey | None, known: Sequence[Checkpoint]) -> int:
-        """Signed heads, the store's own and others', against the tree. A log that is shorter was rolled back."""
-        kept = list(known)
-        for size, note in self._connection.execute("SELECT size, note FROM log_checkpoint ORDER BY size"):
-            if key is None:
-                break
-            try:
-                kept.append(open_checkpoint(note, key))
-            except KeysError as error:
-                raise _Difference(f"the checkpoint that is kept for size {size}: {error.detail}") from error
+        """Signed heads, the store's own and others', against the tree. A log that is shorter was rolled back.
+
+        Notes by another key or name are no evidence: the node was once named otherwise.
+        """
+        kept = [*known, *(() if key is None else self._kept(key))]
         for checkpoint in kept:
             size, root = checkpoint.head.size, checkpoint.head.root
             if size > self._edge.size:
-                raise _Difference(
-                    f"the log was rolled back: a checkpoint of {size} entries was signed, {self._edge.size} are there"
-                )
+                raise _Difference(rolled_back(size, self._edge.size))
             if self._root_at(size) != root:
-                raise _Difference(f"the log was forked: a checkpoint of {size} entries was signed with another root")
+                raise _Difference(forked(size))
         return len(kept)
+
+    def _kept(self, key: NoteKey) -> Iterator[Checkpoint]:
+        for size, note in self._connection.execute("SELECT size, note FROM log_checkpoint ORDER BY size"):
+            try:
+                checkpoint = open_checkpoint(_octets(note), key)
+            except KeysError as error:
+                if error.code == "note.unsigned":
+                    continue
+                raise _Difference(f"the checkpoint that is kept for size {size}: {error.detail}") from error
+            if checkpoint.head.size != size:
+                raise _Difference(f"the checkpoint that is kept for size {size} is one of size {checkpoint.head.size}")
+            yield checkpoint
 
     def _root_at(self, size: int) -> bytes:
         if size not in self._roots:
@@ -151,31 +179,86 @@ class _Audit:
             self._roots[size] = grow(Edge(), [leaf_hash(_octets(content)) for (content,) in found])[0].root
         return self._roots[size]
 
-    def _rows(self, statement: str, event: str, entry_of: Callable[..., bytes]) -> None:
-        """Each entry against the row that it speaks of."""
-        for no, entry, row_no, content, *said in self._connection.execute(statement):
-            if row_no is None:
+    def _rows(self) -> None:
+        """Each entry against the row that it speaks of. What it speaks of is in the entry, which is hashed."""
+        for no, event, content, *row in self._connection.execute(_ENTRIES):
+            said = _event_of(content)
+            if said != event or said not in _UNLOGGED:
+                raise _Difference(f"entry {no} speaks of a {said}, and is kept as one of a {event}")
+            held = {"credential": row[:10], "report": row[10:15], "policy": row[15:]}[said]
+            if held[0] is None:
                 raise _Difference(f"entry {no} speaks of a {event} whose row is missing")
             try:
-                as_held = entry_of(*said)
+                wrong = _JUDGES[said](content, *held[1:])
             except (TypeError, ValueError, OverflowError):
-                as_held = None
-            if as_held != entry:
-                raise _Difference(f"entry {no} says something else than the row of its {event}: {said[0]}")
-            if content is not None and digest(_octets(content)) not in said:
-                raise _Difference(f"entry {no}: the content of its {event} was changed: {said[0]}")
+                wrong = "cannot be read"
+            if wrong is not None:
+                raise _Difference(f"entry {no}: the row of its {event} {wrong}: {held[2]}")
 
-    @staticmethod
-    def _credential(credential: str, type_id: str, issuer: str, version: str, known: int) -> bytes:
-        return credential_entry(credential, type_id, issuer, version, from_micros(known))
+    def _schema(self) -> None:
+        """Nothing in the store acts by itself or stands in for a table, and its indices agree with its tables."""
+        found = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger') LIMIT 1"
+        for kind, name in self._connection.execute(found):
+            raise _Difference(f"the store has a {kind} {name}, which is not ours")
+        (verdict,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise _Difference(f"the store's file is damaged: {verdict}")
 
-    @staticmethod
-    def _report(type_id: str, issuer: str, as_of: int, known: int) -> bytes:
-        return report_entry(type_id, issuer, from_micros(as_of), from_micros(known))
 
-    @staticmethod
-    def _policy(kind: str, document: str, version: int, named: str, known: int) -> bytes:
-        return policy_entry(kind, document, version, named, from_micros(known))
+_OTHERWISE, _CHANGED = "says something else", "had its content changed"
+
+
+def _credential(
+    entry: bytes,
+    content: object,
+    named: str,
+    number: str,
+    type_id: str,
+    issuer: str,
+    version: str,
+    known: int,
+    uscc: str | None,
+    name: str | None,
+) -> str | None:
+    """What is wrong with a version's row. By the number, holder and name people find it: they are held too."""
+    if credential_entry(named, type_id, issuer, version, _instant(known)) != entry:
+        return _OTHERWISE
+    if digest(_octets(content)) != version:
+        return _CHANGED
+    if credential_id(type_id, number, issuer) != named:
+        return "is found under another number"
+    subject = read_version(_octets(content)).subject
+    if (uscc, name) != ((subject.uscc, subject.name) if subject.kind == "organisation" else (None, None)):
+        return "is found under another holder"
+    return None
+
+
+def _report(entry: bytes, type_id: str, issuer: str, as_of: int, known: int) -> str | None:
+    return None if report_entry(type_id, issuer, _instant(as_of), _instant(known)) == entry else _OTHERWISE
+
+
+def _policy(
+    entry: bytes, content: object, kind: str, document: str, version: int, named: str, known: int
+) -> str | None:
+    if policy_entry(kind, document, version, named, _instant(known)) != entry:
+        return _OTHERWISE
+    return None if digest(_octets(content)) == named else _CHANGED
+
+
+_JUDGES: Mapping[str, Callable[..., str | None]] = {"credential": _credential, "report": _report, "policy": _policy}
+
+
+def _instant(micros: object) -> datetime:
+    if type(micros) is not int:
+        raise TypeError("an instant is kept as whole microseconds")
+    return from_micros(micros)
+
+
+def _event_of(content: object) -> str:
+    try:
+        return str(json.loads(_octets(content))["event"])
+    except (ValueError, LookupError, TypeError):
+        return "nothing"
 
 
 def _octets(found: object) -> bytes:

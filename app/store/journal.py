@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.ports import StoreError
-from registry.log.merkle import leaf_hash
+from registry.log.merkle import EMPTY_ROOT, leaf_hash
 from registry.log.tiles import MAX_ENTRY, Edge, edge_of, grow
 from registry.period import to_micros
 
@@ -43,13 +43,16 @@ class Journal:
 
 
 def _edge(driver: sqlite3.Connection) -> Edge:
-    (size,) = driver.execute("SELECT max(size) FROM log_head").fetchone()
+    head = driver.execute("SELECT size, root FROM log_head ORDER BY size DESC LIMIT 1").fetchone()
+    size, root = head or (0, EMPTY_ROOT)
 
     def tile(level: int, number: int) -> bytes:
         wanted = "SELECT hashes FROM log_tile WHERE level = ? AND number = ?"
         found = driver.execute(wanted, (level, number)).fetchone()
-        if found is None:
-            raise StoreError(f"the log has no tile {level}/{number}; restore a backup, and see: accord log verify")
-        return bytes(found[0])
+        return found[0] if found is not None and type(found[0]) is bytes else b""
 
-    return edge_of(size or 0, tile)
+    edge = edge_of(size, tile)
+    # Whoever built on a damaged tree would sign the damage, and could never be told from one who forked it.
+    if edge.root != root:
+        raise StoreError("the log is damaged, and nothing was entered; restore a backup, and see: accord log verify")
+    return edge

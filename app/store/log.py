@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.ports import StoreError
+from app.store.file import StoreFile
 from app.store.schema import failing_clearly
 from registry.log.checkpoint import TreeHead
 from registry.log.merkle import EMPTY_ROOT, HASH_SIZE
@@ -13,12 +14,11 @@ from registry.log.tiles import WIDTH
 
 _HEAD = "SELECT size, root FROM log_head ORDER BY size DESC LIMIT 1"
 _TILE = "SELECT hashes FROM log_tile WHERE level = ?1 AND number = ?2"
-_ENTRIES = "SELECT content FROM log_entry WHERE no >= ?1 AND no < ?2 ORDER BY no"
+_ENTRIES = "SELECT no, content FROM log_entry WHERE no >= ?1 AND no < ?2 ORDER BY no"
 _LATEST = """
 SELECT max(e.no) FROM credential c JOIN credential_version v ON v.credential_no = c.no
 JOIN log_entry e ON e.event = 'credential' AND e.row_no = v.no
 WHERE c.credential_id = ?1 AND e.no < ?2"""
-_CHECKPOINT = "SELECT note FROM log_checkpoint WHERE size = ?1"
 _KEEP = "INSERT OR IGNORE INTO log_checkpoint (size, note) VALUES (?1, ?2)"
 
 
@@ -27,13 +27,15 @@ class SqliteLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = StoreFile(path)
+        self._kept = -1
         with failing_clearly(path):
-            # A checkpoint may be lost to a writer that holds the store: it can be signed again.
+            # Nobody waits for a writer here: a checkpoint that cannot be kept now is kept when it is next asked for.
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",
                 uri=True,
                 isolation_level=None,
-                timeout=0.05,
+                timeout=0,
                 check_same_thread=False,
             )
 
@@ -44,37 +46,49 @@ class SqliteLog:
     def head(self) -> TreeHead:
         """Size and root as of now."""
         rows = self._rows(_HEAD)
-        return TreeHead(*rows[0]) if rows else TreeHead(0, EMPTY_ROOT)
+        return TreeHead(rows[0][0], self._octets(rows[0][1], HASH_SIZE)) if rows else TreeHead(0, EMPTY_ROOT)
 
     def tile(self, level: int, number: int) -> bytes:
         """A tile as full as it is, empty where there is none."""
         rows = self._rows(_TILE, level, number)
-        content = bytes(rows[0][0]) if rows else b""
+        content = self._octets(rows[0][0]) if rows else b""
         if len(content) % HASH_SIZE or len(content) > WIDTH * HASH_SIZE:
-            raise StoreError(f"store {self._path}: tile {level}/{number} of the log is damaged; see: accord log verify")
+            raise self._damaged()
         return content
 
     def entries(self, start: int, end: int) -> tuple[bytes, ...]:
         """The entries from one place until before another, as far as there are any."""
-        return tuple([bytes(row[0]) for row in self._rows(_ENTRIES, start, end)])
+        found = self._rows(_ENTRIES, start, end)
+        if any(no != wanted for wanted, (no, _) in enumerate(found, start)):
+            raise self._damaged()
+        return tuple([self._octets(content) for _, content in found])
 
     def latest_of(self, credential: str, size: int) -> int | None:
         """The place of the newest entry about a credential in the log of a size."""
         found: int | None = self._rows(_LATEST, credential, size)[0][0]
         return found
 
-    def checkpoint(self, size: int) -> bytes | None:
-        """The note that was signed for this size."""
-        rows = self._rows(_CHECKPOINT, size)
-        return bytes(rows[0][0]) if rows else None
-
     def keep_checkpoint(self, size: int, note: bytes) -> None:
-        """Keeps a note, unless there is one of this size or a writer holds the store."""
-        with suppress(sqlite3.OperationalError):
+        """Keeps a note that was signed, once for each size, unless a writer holds the store just then."""
+        if size == self._kept:
+            return
+        with suppress(sqlite3.Error):
             self._connection.execute(_KEEP, (size, note))
+            self._kept = size
 
     def _rows(self, statement: str, *parameters: Any) -> list[Any]:
+        self._file.still_there()
         try:
             return self._connection.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"store {self._path}: {error}") from error
+        except OverflowError:
+            return []  # no place has such a number
+
+    def _octets(self, found: object, size: int | None = None) -> bytes:
+        if type(found) is not bytes or (size is not None and len(found) != size):
+            raise self._damaged()
+        return found
+
+    def _damaged(self) -> StoreError:
+        return StoreError(f"store {self._path}: the log is damaged; see: accord log verify")

@@ -5,7 +5,6 @@ A look-up costs less than a hop to another thread, and a reader in WAL mode neve
 """
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ import orjson
 
 from app import clock
 from app.ports import Filter, Found, LoggedVersion, Lookup, Page, Snapshot, StoreError
+from app.store.file import StoreFile
 from app.store.margin import LOOK, Lookout
 from app.store.schema import failing_clearly, inspect
 from registry.canonical import digest as content_digest
@@ -24,13 +24,11 @@ from registry.credential import read_version
 from registry.document import PolicyDocument
 from registry.dossier import HeldCredential
 from registry.log.checkpoint import TreeHead
-from registry.log.merkle import EMPTY_ROOT
+from registry.log.merkle import EMPTY_ROOT, HASH_SIZE
 from registry.period import from_micros, to_micros
 from registry.policy import KnownDocument, PolicyHistory
 
 _MAX_MATCHES = 20
-LOOK_SECONDS = 1.0
-"""So often it is made sure that the file at the path is still the one that was opened."""
 
 # Parameters go by position, as they bind faster: the first is always `known_at`.
 _LATEST = """(SELECT w.no FROM credential_version w WHERE w.credential_no = c.no AND w.known_from <= ?1
@@ -97,33 +95,15 @@ class SqliteReader:
             self._connection.execute("PRAGMA cache_size = -65536")
             self._cursor = self._connection.cursor()
         self._type_numbers: dict[str, int] = {}
-        self._file = self._identity()
-        self._look_again = 0.0
+        self._file = StoreFile(path)
         self._snapshot, self._lookout = Snapshot(0, TreeHead(0, EMPTY_ROOT)), Lookout()
         self._ending: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """Lets the file go."""
-        if self._ending is not None:
-            self._ending.cancel()
+        self._end()
         with suppress(sqlite3.Error):
             self._connection.close()
-
-    def _identity(self) -> tuple[int, int]:
-        try:
-            found = os.stat(self._path)
-        except OSError as error:
-            raise StoreError(f"store {self._path}: {error.strerror}") from error
-        return found.st_dev, found.st_ino
-
-    def _still_there(self) -> None:
-        """A file that was removed or replaced would go on answering from the old one, for ever."""
-        instant = clock.monotonic()
-        if instant < self._look_again:
-            return
-        if self._identity() != self._file:
-            raise StoreError(f"store {self._path} was replaced by another file; restart to use it")
-        self._look_again = instant + LOOK_SECONDS
 
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """What the store holds, as of a snapshot that is recent enough."""
@@ -133,13 +113,16 @@ class SqliteReader:
         except sqlite3.Error as error:
             self._end()
             raise StoreError(f"store {self._path}: {error}") from error
+        except BaseException:
+            self._end()
+            raise
         if self._ending is None:
             self._end()
         return found
 
     def _look(self) -> None:
         """Sees to a recent snapshot. It is kept only where an event loop ends it in time."""
-        self._still_there()
+        self._file.still_there()
         if not self._lookout.due():
             return
         self._end()
@@ -150,6 +133,9 @@ class SqliteReader:
         except sqlite3.Error as error:
             self._end()
             raise StoreError(f"store {self._path}: {error}") from error
+        if size is not None and (type(root) is not bytes or len(root) != HASH_SIZE):
+            self._end()
+            raise StoreError(f"store {self._path}: the head of the log is damaged; see: accord log verify")
         self._snapshot = Snapshot(generation, TreeHead(0, EMPTY_ROOT) if size is None else TreeHead(size, root))
         with suppress(RuntimeError):
             self._ending = asyncio.get_running_loop().call_later(LOOK.total_seconds(), self._end)
@@ -161,8 +147,8 @@ class SqliteReader:
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
-        if self._connection.in_transaction:
-            with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
 
     def _type_no(self, type_id: str) -> int | None:

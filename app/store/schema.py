@@ -88,16 +88,22 @@ def _upgrade(path: Path) -> None:
     # Imported here: a start on an up-to-date store does without (and SQLAlchemy takes a while to import).
     from alembic import command
     from alembic.config import Config
-    from sqlalchemy import create_engine
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import SQLAlchemyError
 
     config = Config()
     config.set_main_option("script_location", str(resources.files("migrations")))
     engine = create_engine(f"sqlite:///{path}")
+    # The driver would end its transaction at each CREATE TABLE: a crash would leave half of a revision.
+    event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            connection.commit()
+    except (SQLAlchemyError, OverflowError, TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise StoreError(f"store {path} cannot be brought up to date: {why[:300]}; nothing was changed") from error
     finally:
         engine.dispose()
 

@@ -34,10 +34,6 @@ class Log(Protocol):
         """The place of the newest entry about a credential in the log of a size."""
         ...
 
-    def checkpoint(self, size: int) -> bytes | None:
-        """The note that was signed for this size."""
-        ...
-
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Keeps a note."""
         ...
@@ -49,11 +45,8 @@ def log_name(issuer: str) -> str:
 
 
 def current_checkpoint(log: Log, name: str, signer: Signer) -> bytes:
-    """The log's head as a signed note. One note is signed for each size, so that a log never says two things."""
+    """The log's head as a signed note: by Ed25519 the same bytes for a size, whoever of several processes signs it."""
     head = log.head()
-    kept = log.checkpoint(head.size)
-    if kept is not None:
-        return kept
     note = sign_note(Checkpoint(name, head).text(), name, signer)
     log.keep_checkpoint(head.size, note)
     return note
@@ -71,15 +64,17 @@ def prove_inclusion(log: Log, index: int | None, credential: str | None, size: i
             return None
     if index is None or index >= head.size:
         raise _beyond("index", 0, head.size - 1)
-    (entry,) = log.entries(index, index + 1)
+    entries = log.entries(index, index + 1)
+    if not entries:
+        raise StoreError(f"the log has lost entry {index}; see: accord log verify")
     with _whole():
         proof = inclusion_proof(index, head.size, node_reader(_once(log)))
     return {
         "index": index,
         "size": head.size,
         "root": _text(head.root),
-        "entry": _text(entry),
-        "leaf_hash": _text(leaf_hash(entry)),
+        "entry": _text(entries[0]),
+        "leaf_hash": _text(leaf_hash(entries[0])),
         "proof": [_text(one) for one in proof],
     }
 

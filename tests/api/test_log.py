@@ -11,8 +11,9 @@ from app.bootstrap import LOG_KEYS
 from app.settings import Settings
 from app.usecases.audit_log import open_checkpoint, verify_served
 from keys.note import NoteKey
-from registry.log.merkle import leaf_hash, verify_consistency, verify_inclusion
-from registry.log.tiles import read_bundle
+from registry.log.checkpoint import Checkpoint, TreeHead
+from registry.log.merkle import leaf_hash, root, verify_consistency, verify_inclusion
+from registry.log.tiles import node_reader, read_bundle
 from tests.api.registrations import append_document, revocation_of
 from tests.api.service import RECOGNIZED, Service, assert_problem
 
@@ -61,16 +62,31 @@ def test_what_is_served_is_recomputed(copied: Settings, opened: Callable[..., Se
 @pytest.mark.parametrize("name", ["tile/entries/003", "tile/0/003", "tile/1/000.p/28", "checkpoint"])
 def test_a_lie_anywhere_is_named(copied: Settings, opened: Callable[..., Service], name: str) -> None:
     service = opened(copied)
-    last = opened(copied).node.log.head().size // 256
-    name = name.replace(".p/28", f".p/{last}")
+    name = name.replace(".p/28", f".p/{service.node.log.head().size // 256}")
 
     def lying(asked: str) -> bytes:
         content = read(service, asked)
         return content[:-40] + bytes([content[-40] ^ 1]) + content[-39:] if asked == name else content
 
-    report = verify_served(lying, key_of(service))
-    # A tile above is looked at when it is full; until then the root speaks for it.
-    assert (report.difference is None) == name.startswith("tile/1/")
+    assert verify_served(lying, key_of(service)).difference is not None
+
+
+def test_checkpoints_that_were_kept_are_held_against_what_is_served(
+    copied: Settings, opened: Callable[..., Service]
+) -> None:
+    service = opened(copied)
+    key, node, size = key_of(service), node_reader(service.node.log.tile), service.node.log.head().size
+
+    def told(*heads: TreeHead) -> str | None:
+        known = [Checkpoint(key.name, head) for head in heads]
+        return verify_served(lambda name: read(service, name), key, known).difference
+
+    assert told(*(TreeHead(some, root(some, node)) for some in (1, 256, 300, 512, size - 1, size))) is None
+    assert (
+        told(TreeHead(300, root(299, node)))
+        == "the log was forked: a checkpoint of 300 entries was signed with another root"
+    )
+    assert "rolled back" in str(told(TreeHead(size + 1, bytes(32))))
 
 
 def test_what_is_not_served_is_named(service: Service) -> None:
@@ -157,6 +173,7 @@ def test_a_tile_that_is_not_there_is_404(service: Service, name: str) -> None:
         ("proofs/inclusion?index=1&size=99999999", 422, "query.out_of_range", "/size"),
         ("proofs/inclusion?credential=cred_nobody", 404, "log.not_found", ""),
         ("proofs/inclusion?index=1&index=2", 422, "query.repeated_parameter", "/index"),
+        ("proofs/inclusion?index=1&credential=cred_x", 422, "query.repeated_parameter", "/index"),
         ("proofs/consistency", 422, "query.member_missing", "/first"),
         ("proofs/consistency?first=0", 422, "query.out_of_range", "/first"),
         ("proofs/consistency?first=9&second=8", 422, "query.out_of_range", "/first"),

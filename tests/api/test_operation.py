@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from app import clock
 from app.settings import Settings
-from app.store import reader
+from app.store import file
 from app.store.margin import LOOK
 from app.store.writer import SqliteWriter
 from registry.document import PolicyDocument, parse_document
@@ -32,7 +32,7 @@ NOT_ASKING_THE_STORE = ["/healthz", "/.well-known/jwks.json", "/v1/about", "/ope
 
 @pytest.fixture(autouse=True)
 def _looks_at_the_file_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(file, "LOOK_SECONDS", 0.0)
 
 
 def replaced(store: Path) -> None:

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import httpx
 
+from app.bootstrap import load_log_signer
+from app.store.log import SqliteLog
 from app.store.writer import SqliteWriter
-from keys.note import NoteKey, cosigned_at
+from keys.note import NoteKey, cosigned_at, sign_note
+from registry.log.checkpoint import Checkpoint, TreeHead
+from registry.log.merkle import HASH_SIZE, root
+from registry.log.tiles import WIDTH, bundle, node_reader, tile_path
 from tests.end_to_end.shell import Server, accord, assert_refused
-from tests.store.rows import version
-from tests.support.lying_server import answering, lying_server
+from tests.store.rows import settings_at, version
+from tests.support.lying_server import answering, lying_server, sending
 
 
 def test_the_log_of_the_demonstration_is_recomputed(home: Path) -> None:
@@ -54,28 +59,40 @@ def test_a_copy_of_what_is_served_is_recomputed(home: Path, tmp_path: Path) -> N
     outcome = accord(home, "log", "verify", "--from", str(copy), "--key", key, "--json")
     assert (outcome.code, json.loads(outcome.out)["verified"]) == (0, True)
     assert accord(home, "log", "verify", "--from", str(copy)).code == 2
+    kept = copy / "kept"
+    kept.write_bytes((copy / "checkpoint").read_bytes())
+    with_kept = ("log", "verify", "--from", str(copy), "--key", key, "--checkpoint", str(kept))
+    assert accord(home, *with_kept).code == 0
+    shorter = tmp_path / "shorter"
+    write_copy(home, shorter, 300)
+    outcome = accord(home, *with_kept[:3], str(shorter), *with_kept[4:])
+    assert (outcome.code, "the log was rolled back" in outcome.out) == (1, True)
     assert accord(home, "log", "verify", "--from", str(copy), "--key", key[:-4] + "AAAA").code == 2
     changed = copy / "tile" / "entries" / "000"
     changed.write_bytes(changed.read_bytes().replace(b"CN", b"XX", 1).replace(b"policy", b"Policy", 1))
     outcome = accord(home, "log", "verify", "--from", str(copy), "--key", key)
     assert outcome.code == 1
-    assert "the entries of tile/entries/000 have other hashes than tile 0/0" in outcome.out
+    assert "the entries have other hashes than tile 0/0" in outcome.out
 
 
-def write_copy(home: Path, copy: Path) -> None:
-    """Writes all that a log serves into a folder."""
-    from app.store.log import SqliteLog
-    from registry.log.tiles import WIDTH, bundle, tile_path
-
+def write_copy(home: Path, copy: Path, size: int | None = None) -> None:
+    """Writes all that a log serves into a folder; of a log of a size, as it was then."""
     log = SqliteLog(home / "accord.db")
-    size = log.head().size
-    note = accord(home, "log", "checkpoint").out
-    files = {"checkpoint": note.encode()}
+    if size is None:
+        size = log.head().size
+        files = {"checkpoint": accord(home, "log", "checkpoint").out.encode()}
+    else:
+        settings = settings_at(home)
+        signer = load_log_signer(settings, "test")
+        assert signer is not None
+        head = TreeHead(size, root(size, node_reader(log.tile)))
+        text = Checkpoint("urn:accord:test/log", head).text()
+        files = {"checkpoint": sign_note(text, "urn:accord:test/log", signer)}
     for number in range(-(-size // WIDTH)):
         width = min(WIDTH, size - number * WIDTH)
         files[tile_path(None, number, width)] = bundle(log.entries(number * WIDTH, number * WIDTH + width))
-        files[tile_path(0, number, width)] = log.tile(0, number)
-    files[tile_path(1, 0, size // WIDTH)] = log.tile(1, 0)
+        files[tile_path(0, number, width)] = log.tile(0, number)[: width * HASH_SIZE]
+    files[tile_path(1, 0, size // WIDTH)] = log.tile(1, 0)[: size // WIDTH * HASH_SIZE]
     for name, content in files.items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(content)
@@ -109,7 +126,7 @@ def test_a_witness_cosigns_what_only_grew(home: Path, prepared: Path, tmp_path: 
     assert (grown.code, grown.errors) == (0, "")
 
     back = accord(prepared, *arguments[:3], str(older), *arguments[4:])
-    assert_refused(back, "not cosigned", "entries, now it has", code=1)
+    assert_refused(back, "not cosigned", "the log was rolled back", code=1)
     assert state.read_text(encoding="utf-8") == grown.out
     fork = copy_home(prepared, tmp_path / "fork")
     forking = SqliteWriter(fork / "accord.db")
@@ -127,6 +144,12 @@ def test_a_witness_cosigns_what_only_grew(home: Path, prepared: Path, tmp_path: 
 def copy_home(home: Path, target: Path) -> Path:
     shutil.copytree(home, target)
     return target
+
+
+def test_a_server_without_an_end_is_left(home: Path) -> None:
+    key = accord(home, "log", "key").out.strip()
+    with lying_server({"/checkpoint": sending(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(1 << 25))}) as lying:
+        assert_refused(accord(home, "log", "verify", "--from", lying.base, "--key", key), "too large or too slow")
 
 
 def test_a_server_that_fails_is_no_verdict(home: Path) -> None:

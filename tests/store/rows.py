@@ -10,6 +10,7 @@ from typing import Any
 from app.ports import RegisterReport, VersionRow
 from app.settings import Settings
 from registry.canonical import canonical_json, digest
+from registry.credential import credential_id
 
 TYPE = "food-operation-licence"
 ISSUER = "cq-yuzhong-amr"
@@ -46,7 +47,7 @@ def version(mark: str, number: str = NUMBER, known_from: datetime | None = None)
     """A version of a credential; the mark makes its content different from others'."""
     content = canonical_json(DOCUMENT | {"number": number, "attributes": {"mark": mark}})
     return VersionRow(
-        credential_id=f"cred_{number.lower()}",
+        credential_id=credential_id(TYPE, number, ISSUER),
         type=TYPE,
         number=number,
         issuer=ISSUER,

@@ -12,8 +12,9 @@ import pytest
 
 from app import clock
 from app.ports import Filter, StoreError
+from app.store.file import LOOK_SECONDS
 from app.store.margin import LOOK
-from app.store.reader import LOOK_SECONDS, SqliteReader
+from app.store.reader import SqliteReader
 from app.store.writer import SqliteWriter
 from registry.canonical import canonical_json, digest
 from registry.errors import PolicyError
@@ -176,7 +177,7 @@ def test_a_damaged_version_is_not_taken_for_the_register(store: Path, writer: Sq
     change(store, "UPDATE credential_version SET content = ?", damaged)
     for ask in (
         LOOKUPS["number"],
-        lambda reader: reader.find_by_id(f"cred_{NUMBER.lower()}", NOW),
+        lambda reader: reader.find_by_id(version("x").credential_id, NOW),
         LOOKUPS["page"],
     ):
         with pytest.raises(StoreError, match="damaged") as refusal:
