@@ -19,6 +19,7 @@ MAX_ENTRY = 0xFFFF  # bytes
 _MAX_LEVEL = 63
 
 _FULL = WIDTH * HASH_SIZE
+_BLOCK = 16 * HASH_SIZE
 _NUMBER = re.compile(r"(?:x[0-9]{3}/){0,6}[0-9]{3}")
 _WIDTH = re.compile(r"[1-9][0-9]{0,2}")
 _LEVEL = re.compile(r"0|[1-9][0-9]?")
@@ -38,9 +39,18 @@ class Edge(Struct, frozen=True):
         """The root of the tree."""
         found: list[bytes] = []
         for tile in self.partial:
-            parts = [*_hashes(tile), *found]
+            whole = len(tile) - len(tile) % _BLOCK
+            blocks = [_block(tile[start : start + _BLOCK]) for start in range(0, whole, _BLOCK)]
+            rest = [*_hashes(tile[whole:]), *found]
+            parts = [*blocks, hash_of(rest)] if rest else blocks
             found = [hash_of(parts)] if parts else []
         return found[0] if found else EMPTY_ROOT
+
+
+@lru_cache(maxsize=4096)
+def _block(hashes: bytes) -> bytes:
+    """The hash over sixteen neighbours. Kept, as the edge of a log is much the same from one write to the next."""
+    return hash_of(_hashes(hashes))
 
 
 def grow(edge: Edge, leaves: Sequence[bytes]) -> tuple[Edge, dict[tuple[int, int], bytes]]:
