@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 log = typer.Typer(no_args_is_help=True)
 _TIMEOUT = 20  # seconds for one tile
+_PART = 1 << 16  # bytes that are read at once
 _MOST = 256 * (2 + 0xFFFF)  # bytes of the largest bundle
 
 
@@ -204,27 +205,34 @@ def _reader(source: str) -> Callable[[str], bytes]:
 
 
 def _fetcher(base: str) -> Callable[[str], bytes]:
-    """Fetches, each item in bounded time and size: whoever serves a log may wish us ill."""
-    import httpx
+    """Fetches, each item in bounded time and size: whoever serves a log may wish us ill. Redirects are not followed."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, build_opener
 
     from app import clock
 
-    client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+    class Staying(HTTPRedirectHandler):
+        def redirect_request(self, *given: object) -> None:
+            return None
+
+    opener = build_opener(Staying)
 
     def read(name: str) -> bytes:
         deadline, content = clock.monotonic() + _TIMEOUT, b""
         try:
-            with client.stream("GET", f"{base}/{name}") as response:
-                if response.status_code == 404:
-                    raise FileNotFoundError(name)
-                if response.status_code != 200:
-                    fail(f"{base}/{name}: {response.status_code}")
-                for part in response.iter_bytes():
+            with opener.open(f"{base}/{name}", timeout=_TIMEOUT) as response:
+                while part := response.read1(_PART):
                     content += part
                     if len(content) > _MOST or clock.monotonic() > deadline:
                         fail(f"{base}/{name}: 过大或过慢 / too large or too slow")
-        except httpx.HTTPError as error:
-            fail(f"{base}: {error}")
+        except HTTPError as error:
+            error.close()
+            if error.code == 404:
+                raise FileNotFoundError(name) from None
+            fail(f"{base}/{name}: {error.code}")
+        except (OSError, HTTPException, ValueError) as error:
+            fail(f"{base}/{name}: {error}")
         return content
 
     return read
