@@ -11,6 +11,7 @@ from app.cli.outcome import USAGE, fail, failing_clearly
 if TYPE_CHECKING:
     from app.settings import Settings
     from app.usecases.audit_log import LogReport
+    from keys.custody import Signer
     from keys.note import NoteKey
     from registry.log.checkpoint import Checkpoint
 
@@ -32,21 +33,16 @@ def key() -> None:
 @log.command("checkpoint", help="签署并显示检查点 / Sign and show the checkpoint")
 def checkpoint() -> None:
     """Prints the log's head as a signed note."""
-    from app.bootstrap import issuer_name, load_log_signer
     from app.settings import Settings
     from app.store.log import SqliteLog
-    from app.store.schema import check
-    from app.usecases.prove_log import current_checkpoint, log_name
+    from app.usecases.prove_log import current_checkpoint
 
     settings = Settings()
     with failing_clearly():
-        mode = check(settings.store_path).mode
-        signer = load_log_signer(settings, mode)
-        if signer is None:
-            fail("尚无日志密钥，请运行 / no log key yet, run: accord keys generate")
+        name, signer = _own_signer(settings)
         held = SqliteLog(settings.store_path)
         try:
-            note = current_checkpoint(held, log_name(issuer_name(settings, mode)), signer)
+            note = current_checkpoint(held, name, signer)
         finally:
             held.close()
     typer.echo(note.decode(), nl=False)
@@ -91,26 +87,18 @@ def witness(
     Exit codes: 0 cosigned, 1 the log was rolled back, forked or is damaged, 2 usage, 70 failure.
     """
     from app import clock
-    from app.bootstrap import issuer_name, load_log_signer
     from app.settings import Settings
-    from app.store.schema import check
     from app.usecases.audit_log import verify_growth
-    from app.usecases.prove_log import log_name
     from keys.custody import files
     from keys.errors import CustodyError, KeysError
     from keys.note import cosign
 
-    settings = Settings()
     with failing_clearly():
-        mode = check(settings.store_path).mode
-        signer = load_log_signer(settings, mode)
-        if signer is None:
-            fail("尚无日志密钥，请运行 / no log key yet, run: accord keys generate")
+        name, signer = _own_signer(Settings())
         key = _read_key(log_key)
         seen = _kept(state, key) if state.exists() else None
         try:
             note, _ = verify_growth(_reader(source), key, seen)
-            name = log_name(issuer_name(settings, mode))
             cosigned = cosign(note, name, signer, int(clock.now().timestamp()))
             # Kept before it is given away: what was cosigned once is never forgotten.
             files.replace(state, cosigned)
@@ -164,6 +152,19 @@ def _own_key(settings: "Settings") -> "NoteKey":
     active = {entry.kid for entry in key_directory.list_keys(folder) if entry.active}
     (public,) = [entry for entry in key_directory.load_ring(folder).keys if entry.kid in active]
     return NoteKey.of(log_name(issuer_name(settings, check(settings.store_path).mode)), public)
+
+
+def _own_signer(settings: "Settings") -> "tuple[str, Signer]":
+    """The node's log by its name, and what signs for it."""
+    from app.bootstrap import issuer_name, load_log_signer
+    from app.store.schema import check
+    from app.usecases.prove_log import log_name
+
+    mode = check(settings.store_path).mode
+    signer = load_log_signer(settings, mode)
+    if signer is None:
+        fail("尚无日志密钥，请运行 / no log key yet, run: accord keys generate")
+    return log_name(issuer_name(settings, mode)), signer
 
 
 def _read_key(text: str) -> "NoteKey":
