@@ -4,7 +4,7 @@
 PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 PORT ?= 8000
-# More flags: make test ARGS='-k receipts', make bench ARGS='--gate 2.75' LOCKS='--gate 0.6'
+# More flags: make test ARGS='-k receipts', make bench ARGS='--gate 2.75' LOCKS='--gate 0.75'
 ARGS ?=
 
 BIN := .venv/bin

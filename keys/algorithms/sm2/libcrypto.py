@@ -16,7 +16,18 @@ _OUT = c_void_p  # a pointer to where a pointer or a size is written
 
 # Name: result, arguments. Checked against the manual pages of OpenSSL 3.0.
 _PROTOTYPES: dict[str, tuple[type[Any] | None, ...]] = {
+    "BN_CTX_free": (None, c_void_p),
+    "BN_CTX_new": (c_void_p,),
     "CRYPTO_free": (None, c_void_p, c_char_p, c_int),
+    "EC_GROUP_free": (None, c_void_p),
+    "EC_GROUP_new_by_curve_name": (c_void_p, c_int),
+    "EC_POINT_add": (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p),
+    "EC_POINT_dbl": (c_int, c_void_p, c_void_p, c_void_p, c_void_p),
+    "EC_POINT_free": (None, c_void_p),
+    "EC_POINT_new": (c_void_p, c_void_p),
+    "EC_POINT_oct2point": (c_int, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p),
+    "EC_POINT_point2oct": (c_size_t, c_void_p, c_void_p, c_int, c_char_p, c_size_t, c_void_p),
+    "EC_POINT_set_to_infinity": (c_int, c_void_p, c_void_p),
     "ERR_clear_error": (None,),
     "ERR_error_string_n": (None, c_ulong, c_char_p, c_size_t),
     "ERR_peek_last_error": (c_ulong,),
@@ -44,6 +55,7 @@ _PROTOTYPES: dict[str, tuple[type[Any] | None, ...]] = {
     "EVP_PKEY_verify_init": (c_int, c_void_p),
     "EVP_aes_256_cbc": (c_void_p,),
     "EVP_sm3": (c_void_p,),
+    "OBJ_sn2nid": (c_int, c_char_p),
     "OpenSSL_version": (c_char_p, c_int),
     "PKCS8_PRIV_KEY_INFO_free": (None, c_void_p),
     "PKCS8_decrypt": (c_void_p, c_void_p, c_char_p, c_int),
@@ -83,9 +95,14 @@ class Owned:
         self.__del__()
 
     def __del__(self) -> None:
+        if self.pointer is not None:
+            self._free(self.given_up())
+
+    def given_up(self) -> int:
+        """The pointer, which whoever calls this frees from now on."""
         pointer, self.pointer = self.pointer, None
-        if pointer is not None:
-            self._free(pointer)
+        assert pointer is not None
+        return pointer
 
 
 class Libcrypto:

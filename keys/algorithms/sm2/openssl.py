@@ -7,7 +7,9 @@ from functools import cache
 
 from keys.algorithms import signature_value
 from keys.algorithms.sm2 import libcrypto
-from keys.algorithms.sm2.curve import ORDER, SIZE, G, read_point
+from keys.algorithms.sm2.comb import KeptTables, affine_of
+from keys.algorithms.sm2.curve import ORDER, SIZE, G, message_digest, read_point
+from keys.algorithms.sm2.group import Group, Table
 from keys.algorithms.sm2.libcrypto import Libcrypto, Owned
 from keys.errors import AlgorithmError, CustodyError, KeysError, MalformedError
 
@@ -31,15 +33,32 @@ _KNOWN_SIGNATURE = signature_value.write(
 )
 
 
-class OpensslBackend:
-    """SM2 by a libcrypto. Key handles are EVP_PKEY; any thread may use any of them.
+_TABLES = 64  # keys whose tables are kept, about 300 kB each
+USES = 64  # verifications by a key that pay for making its table
 
+
+class Key:
+    """A public key: its EVP_PKEY, and its point, checked. `uses` counts up to the making of its table."""
+
+    __slots__ = ("owned", "point", "uses")
+
+    def __init__(self, owned: Owned, point: bytes) -> None:
+        self.owned = owned
+        self.point = point
+        self.uses = 0
+
+
+class OpensslBackend:
+    """SM2 by a libcrypto (GB/T 32918.2 §7). Any thread may use any key.
+
+    It verifies by the EVP functions or, for a key that verifies often, by a table and libcrypto's addition of points.
     What libcrypto itself cannot do raises AlgorithmError "sm2.libcrypto".
     """
 
     name = "openssl"
 
-    def __init__(self, library: Libcrypto) -> None:
+    def __init__(self, library: Libcrypto, uses: int = USES) -> None:
+        """Takes a libcrypto, and after how many verifications a key gets its table."""
         self._c = library
         self._sm3 = library.EVP_sm3()
         generator = b"\x04" + b"".join(number.to_bytes(SIZE, "big") for number in G)
@@ -48,26 +67,45 @@ class OpensslBackend:
         if template is None:
             raise AlgorithmError("sm2.unavailable", "libcrypto does not know the curve of SM2")
         self._template = template
+        self.group = Group(library)
+        self._tables = KeptTables(self.group.table, uses=uses, kept=_TABLES)
 
-    def public_key(self, point: bytes) -> Owned:
+    def public_key(self, point: bytes) -> Key:
         """Takes a point that `curve.read_point` has checked."""
-        key = self._c.owned(self._c.EVP_PKEY_dup(self._template.pointer), self._c.EVP_PKEY_free)
-        self._c.check(self._c.EVP_PKEY_set1_encoded_public_key(key.pointer, point, len(point)))
-        return key
+        owned = self._c.owned(self._c.EVP_PKEY_dup(self._template.pointer), self._c.EVP_PKEY_free)
+        self._c.check(self._c.EVP_PKEY_set1_encoded_public_key(owned.pointer, point, len(point)))
+        return Key(owned, point)
 
-    def verify(self, public: Owned, signature: bytes, message: bytes, user_id: bytes) -> bool:
+    def verify(self, public: Key, signature: bytes, message: bytes, user_id: bytes) -> bool:
         """Whether the key signed the message. Raises SignatureError "signature.wrong" for what is no signature."""
+        table = self._tables.of(public)
+        if table is not None:
+            return self.verify_by_table(table, signature, message_digest(public.point, message, user_id))
+        return self.verify_whole(public, signature, message, user_id)
+
+    def verify_whole(self, public: Key, signature: bytes, message: bytes, user_id: bytes) -> bool:
+        """The same by the EVP functions alone, which keep nothing from one signature to the next."""
         signature_value.read(signature, ORDER)
         c = self._c
         with c.owned(c.EVP_MD_CTX_new(), c.EVP_MD_CTX_free) as context:
-            self._start(c.EVP_DigestVerifyInit, context, public, user_id)
+            self._start(c.EVP_DigestVerifyInit, context, public.owned, user_id)
             return self._verdict(c.EVP_DigestVerify(context.pointer, signature, len(signature), message, len(message)))
 
-    def verify_digest(self, public: Owned, signature: bytes, digest: bytes) -> bool:
-        """The same for e = SM3(Z‖M)."""
+    def verify_by_table(self, table: Table, signature: bytes, digest: bytes) -> bool:
+        """The same by the table of a key (`Group.table`), over e = SM3(Z‖M)."""
+        r, s = signature_value.read(signature, ORDER)
+        t = (r + s) % ORDER
+        x = self.group.x_of_sum(s, t, table) if t else None
+        return x is not None and (int.from_bytes(digest, "big") + x) % ORDER == r
+
+    def verify_digest(self, public: Key, signature: bytes, digest: bytes) -> bool:
+        """The same as `verify` for e = SM3(Z‖M)."""
+        table = self._tables.of(public)
+        if table is not None:
+            return self.verify_by_table(table, signature, digest)
         signature_value.read(signature, ORDER)
         c = self._c
-        with c.owned(c.EVP_PKEY_CTX_new(public.pointer, None), c.EVP_PKEY_CTX_free) as context:
+        with c.owned(c.EVP_PKEY_CTX_new(public.owned.pointer, None), c.EVP_PKEY_CTX_free) as context:
             c.check(c.EVP_PKEY_verify_init(context.pointer))
             return self._verdict(c.EVP_PKEY_verify(context.pointer, signature, len(signature), digest, len(digest)))
 
@@ -187,9 +225,13 @@ def _answers_rightly(backend: OpensslBackend) -> bool:
     public = backend.public_key(read_point(_KNOWN_POINT))
     private = backend.generate()
     signed = backend.sign(private, _KNOWN_MESSAGE, _KNOWN_USER_ID)
+    table = backend.group.table(affine_of(_KNOWN_POINT))
+    digest = message_digest(_KNOWN_POINT, _KNOWN_MESSAGE, _KNOWN_USER_ID)
     return (
         backend.verify(public, _KNOWN_SIGNATURE, _KNOWN_MESSAGE, _KNOWN_USER_ID)
         and not backend.verify(public, _KNOWN_SIGNATURE, _KNOWN_MESSAGE, b"")
         and not backend.verify(public, _KNOWN_SIGNATURE, _KNOWN_MESSAGE + b".", _KNOWN_USER_ID)
         and backend.verify(backend.public_key(backend.point(private)), signed, _KNOWN_MESSAGE, _KNOWN_USER_ID)
+        and backend.verify_by_table(table, _KNOWN_SIGNATURE, digest)
+        and not backend.verify_by_table(table, _KNOWN_SIGNATURE, digest[::-1])
     )

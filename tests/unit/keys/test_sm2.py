@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.algorithms import sm2
-from keys.algorithms.sm2 import openssl
+from keys.algorithms.sm2 import libcrypto, openssl
 from keys.algorithms.sm2.curve import message_digest
 from keys.errors import AlgorithmError, KeysError, MalformedError, SignatureError
 from tests.support import der_writer, unsafe_sm2
@@ -38,17 +39,26 @@ P256_POINT = bytes.fromhex(
 )
 
 
-@pytest.fixture(params=sm2.BACKENDS)
+WAYS = (*sm2.BACKENDS, "tables")
+"""The backends, and libcrypto with a table for every key, as those have that verify often."""
+
+
+@pytest.fixture(params=WAYS)
 def by(request: pytest.FixtureRequest) -> sm2.Backend:
     return backend(request.param)
 
 
 def backend(name: str) -> sm2.Backend:
     try:
-        return sm2.backend(name)
+        return _tables() if name == "tables" else sm2.backend(name)
     except AlgorithmError as error:
         require(False, f"SM2 in the libcrypto of this Python ({error})")
         raise
+
+
+@cache
+def _tables() -> sm2.Backend:
+    return openssl.OpensslBackend(libcrypto.of_python(), uses=1)
 
 
 def verdict(by: sm2.Backend, point: bytes, signature: bytes, message: bytes, user_id: bytes) -> str:
@@ -218,7 +228,7 @@ def test_three_implementations_agree_on_every_signature(
     elif change == "numbers":
         number = st.sampled_from([1, 2, N - 1, N, N + 1, P, 0]) | st.integers(1, (1 << 256) - 1)
         signature = unsafe_sm2.signature_der(data.draw(number), data.draw(number))
-    verdicts = {name: verdict(backend(name), point, signature, message, user_id) for name in sm2.BACKENDS}
+    verdicts = {name: verdict(backend(name), point, signature, message, user_id) for name in WAYS}
     assert verdicts["openssl"] == verdicts["python"]
     if verdicts["python"] != "key.malformed":
         # The outside one is loose about DER, so what it refuses is refused, and the right thing is right.
@@ -231,14 +241,14 @@ def test_three_implementations_agree_on_every_digest(d: int, digest: bytes, righ
     key = UnsafeSm2Key(d=d)
     signature = key.sign_digest(digest)
     digest = digest if right else flipped(digest, 77)
-    verdicts = {digest_verdict(backend(name), key.point, signature, digest) for name in sm2.BACKENDS}
+    verdicts = {digest_verdict(backend(name), key.point, signature, digest) for name in WAYS}
     assert verdicts == {"right" if right else "signature.wrong"}
     assert unsafe_verify_digest(key.point, signature, digest) is right
 
 
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_any_bytes_are_refused_in_our_own_words(point: bytes, signature: bytes) -> None:
-    for name in sm2.BACKENDS:
+    for name in WAYS:
         assert verdict(backend(name), point, b"", b"", b"") == "key.malformed"
         assert verdict(backend(name), POINT, signature, b"", b"") == "signature.wrong"
 
@@ -322,7 +332,7 @@ def test_many_threads_get_right_answers(by: sm2.Backend) -> None:
 def test_what_is_signed_here_is_verified_by_all(message: bytes, user_id: bytes) -> None:
     private = sm2.generate()
     signature = sm2.sign(private, message, user_id)
-    for name in sm2.BACKENDS:
+    for name in WAYS:
         assert verdict(backend(name), private.point, signature, message, user_id) == "right"
         assert verdict(backend(name), private.point, signature, message + b".", user_id) == "signature.wrong"
     assert unsafe_verify(private.point, signature, message, user_id)
@@ -445,7 +455,7 @@ def test_the_openssl_command_agrees_both_ways(tmp_path: Path) -> None:
     assert "Verified Successfully" in said
     key = ("-inkey", "key.der", "-keyform", "DER")
     openssl_command("-sign", *key, "-in", "message", "-out", "theirs")
-    for name in sm2.BACKENDS:
+    for name in WAYS:
         theirs = (tmp_path / "theirs").read_bytes()
         assert verdict(backend(name), POINT, theirs, MESSAGE, user_id) == "right"
         assert verdict(backend(name), POINT, theirs, MESSAGE, sm2.DEFAULT_USER_ID) == "signature.wrong"

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,12 @@ from hypothesis import strategies as st
 
 from keys.algorithms import sm2
 from keys.algorithms.sm2 import libcrypto, openssl
+from keys.algorithms.sm2.comb import affine_of
+from keys.algorithms.sm2.curve import G, message_digest
+from keys.algorithms.sm2.group import Table
 from keys.algorithms.sm2.openssl import OpensslBackend
 from keys.errors import AlgorithmError, CustodyError, KeysError, MalformedError, SignatureError
-from tests.support import der_writer
+from tests.support import der_writer, unsafe_sm2
 from tests.support.requirements import require
 from tests.support.unsafe_sm2 import N, UnsafeSm2Key, unsafe_generate
 
@@ -149,13 +154,15 @@ def use_and_misuse(backend: OpensslBackend) -> None:
     assert sm2.PrivateKey.from_pem(sealed, PASSPHRASE) == key
     public = sm2.public_key(key.point, backend)
     signature = sm2.sign(key, b"message")
-    public.verify(signature, b"message")
+    for _ in range(openssl.USES):
+        public.verify(signature, b"message")
     plain = KEY.private_key_info()
     assert sm2.PrivateKey.from_pkcs8(plain).point == KEY.point
     refused: list[Callable[[], object]] = [
         lambda: public.verify(signature, b"another"),
         lambda: public.verify_digest(signature, bytes(32)),
         lambda: backend.public_key(b"\x04" + bytes(64)),
+        lambda: backend.group.table((1, 1)),
         lambda: backend.private_key(plain + b"\0"),
         lambda: backend.private_key(pkcs8(bytes(32))),
         lambda: backend.private_key(pkcs8(b"\1" * 32, "1.2.840.10045.3.1.7")),
@@ -170,6 +177,9 @@ def test_everything_that_was_made_is_freed(monkeypatch: pytest.MonkeyPatch) -> N
     made: Counter[str] = Counter()
     library = libcrypto.of_python()
     makers = {
+        "BN_CTX_new": "BN_CTX_free",
+        "EC_GROUP_new_by_curve_name": "EC_GROUP_free",
+        "EC_POINT_new": "EC_POINT_free",
         "EVP_MD_CTX_new": "EVP_MD_CTX_free",
         "EVP_PKEY_CTX_new": "EVP_PKEY_CTX_free",
         "EVP_PKEY_CTX_new_from_name": "EVP_PKEY_CTX_free",
@@ -200,7 +210,8 @@ def test_everything_that_was_made_is_freed(monkeypatch: pytest.MonkeyPatch) -> N
     used = [OpensslBackend(library)]
     monkeypatch.setattr(openssl, "load", lambda: used[0])
     use_and_misuse(used[0])
-    assert sum(made.values()) == 1  # the key that others are copies of
+    # The key that others are copies of and one that has a table, the group, 255 points of each of two tables' combs.
+    assert +made == {"EVP_PKEY_free": 2, "EC_GROUP_free": 1, "EC_POINT_free": 2 * 4 * 255}
     used.clear()
     gc.collect()
     assert set(made.values()) == {0}
@@ -338,3 +349,81 @@ def test_a_signature_by_a_foreign_handle_is_no_signature(backend: OpensslBackend
     other = UnsafeSm2Key(d=3)
     with pytest.raises(SignatureError):
         sm2.public_key(KEY.point, backend).verify(other.sign(b"message"), b"message")
+
+
+SCALARS = st.integers(0, (1 << 256) - 1) | st.integers(0, 300) | st.integers(N - 300, N + 300)
+
+
+@pytest.fixture(scope="module")
+def table(backend: OpensslBackend) -> Table:
+    return backend.group.table(affine_of(KEY.point))
+
+
+@given(s=SCALARS, t=SCALARS)
+def test_tables_multiply_and_add(backend: OpensslBackend, table: Table, s: int, t: int) -> None:
+    total = unsafe_sm2.multiply((s + t * KEY.d) % N)
+    assert backend.group.x_of_sum(s, t, table) == (None if total is None else total[0])
+
+
+def test_a_table_of_the_generator_meets_equal_and_opposite_points(backend: OpensslBackend) -> None:
+    """Every addition is then one of a point to a multiple of it: to itself, to its opposite, to infinity."""
+    table = backend.group.table(G)
+    for s, t in ((1, 1), (1, N - 1), (N - 1, 1), (0, 0), (1 << 255, 1 << 255), (N, N), (5, 0), (0, 5)):
+        total = unsafe_sm2.multiply((s + t) % N)
+        assert backend.group.x_of_sum(s, t, table) == (None if total is None else total[0])
+
+
+@given(st.binary(max_size=100), st.binary(max_size=20), st.integers(0, 71), st.integers(1, 255))
+def test_a_table_verifies_as_libcrypto_does(
+    backend: OpensslBackend, table: Table, message: bytes, user_id: bytes, place: int, change: int
+) -> None:
+    signature = bytearray(KEY.sign(message, user_id=user_id))
+    digest = message_digest(KEY.point, message, user_id)
+    assert backend.verify_by_table(table, bytes(signature), digest)
+    signature[place % len(signature)] ^= change
+    with pytest.raises(SignatureError):
+        sm2.public_key(KEY.point, backend).verify(bytes(signature), message, user_id)
+    with suppress(SignatureError):
+        assert not backend.verify_by_table(table, bytes(signature), digest)
+
+
+def test_a_signature_whose_r_and_s_cancel_is_wrong(backend: OpensslBackend, table: Table) -> None:
+    signature = sm2.signature_from_raw((5).to_bytes(32, "big") + (N - 5).to_bytes(32, "big"))
+    assert not backend.verify_by_table(table, signature, bytes(32))
+
+
+def test_a_key_that_verifies_often_gets_a_table(backend: OpensslBackend) -> None:
+    own = OpensslBackend(backend._c)
+    key = sm2.public_key(KEY.point, own)
+    signature = KEY.sign(b"message")
+    digest = message_digest(KEY.point, b"message", sm2.DEFAULT_USER_ID)
+    for turn in range(1, openssl.USES + 5):
+        key.verify(signature, b"message")
+        assert len(own._tables) == (turn >= openssl.USES)
+    key.verify_digest(signature, digest)
+    for attempt in (lambda: key.verify(signature, b"another"), lambda: key.verify_digest(signature, bytes(32))):
+        with pytest.raises(SignatureError):
+            attempt()
+    # Another handle of the same key finds it, another key does not.
+    sm2.public_key(KEY.point, own).verify(signature, b"message")
+    with pytest.raises(SignatureError):
+        sm2.public_key(UnsafeSm2Key(d=3).point, own).verify(signature, b"message")
+
+
+def test_many_threads_verify_by_one_table(backend: OpensslBackend) -> None:
+    key = sm2.public_key(KEY.point, OpensslBackend(backend._c))
+    signatures = {number: KEY.sign(b"%d" % number) for number in range(40)}
+
+    def verdicts(_: int) -> list[bool]:
+        found = []
+        for number in range(40):
+            for message in (number, number + 1):
+                try:
+                    key.verify(signatures[number], b"%d" % message)
+                    found.append(message == number)
+                except SignatureError:
+                    found.append(message != number)
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(all(found) for found in pool.map(verdicts, range(8)))

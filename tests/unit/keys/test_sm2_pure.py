@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.algorithms.sm2 import curve, pure
+from keys.algorithms.sm2 import comb, curve, pure
+from keys.algorithms.sm2.comb import KeptTables, add_affine, double, to_affine
 from keys.algorithms.sm2.pure import PureBackend
 from keys.errors import AlgorithmError
 from tests.support import unsafe_sm2
@@ -23,8 +24,8 @@ SM3_SAMPLES = [
 ]
 
 
-def affine(point: pure._Jacobian) -> tuple[int, int] | None:
-    return pure._affine([point])[0] if point[2] else None
+def affine(point: comb.Jacobian) -> tuple[int, int] | None:
+    return to_affine([point])[0] if point[2] else None
 
 
 @given(SCALARS, SCALARS)
@@ -60,47 +61,51 @@ def test_windows_write_the_scalar(scalar: int) -> None:
 def test_adding_points_that_are_equal_opposite_or_infinite() -> None:
     one = (*G, 1)
     opposite = (G[0], curve.P - G[1])
-    assert affine(pure._add_affine(one, G)) == unsafe_sm2.multiply(2)
-    assert affine(pure._add_affine(one, opposite)) is None
-    assert affine(pure._add_affine((1, 1, 0), G)) == G
+    assert affine(add_affine(one, G)) == unsafe_sm2.multiply(2)
+    assert affine(add_affine(one, opposite)) is None
+    assert affine(add_affine((1, 1, 0), G)) == G
     assert affine(pure._add(one, (1, 1, 0))) == G
-    assert affine(pure._add(one, pure._double(one))) == unsafe_sm2.multiply(3)
-    assert affine(pure._double((1, 1, 0))) is None
+    assert affine(pure._add(one, double(one))) == unsafe_sm2.multiply(3)
+    assert affine(double((1, 1, 0))) is None
 
 
-def test_the_combs_of_keys_are_bounded_and_earned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pure, "_COMBS", 2)
+def test_columns_are_the_bits_a_tooth_apart() -> None:
+    for scalar in (0, 1, 1 << 255, N - 1, int("123456789abcdef0" * 4, 16)):
+        indices = comb.columns(scalar)
+        assert len(indices) == 32
+        for column, index in enumerate(reversed(indices)):
+            assert index == sum((scalar >> 32 * tooth + column & 1) << tooth for tooth in range(8))
+
+
+def test_tables_are_bounded_and_earned() -> None:
     made: list[tuple[int, int]] = []
-    comb = pure._comb
 
-    def counted(point: tuple[int, int]) -> pure._Comb:
+    def make(point: tuple[int, int]) -> tuple[int, int]:
         made.append(point)
-        return comb(point)
+        return point
 
-    monkeypatch.setattr(pure, "_comb", counted)
-    backend = PureBackend()
-    signers = [unsafe_generate(f"comb {number}") for number in range(3)]
-    keys = [backend.public_key(signer.point) for signer in signers]
-    signatures = [signer.sign(b"message") for signer in signers]
-    for turn in range(12):
-        for key, signature in zip(keys, signatures, strict=True):
-            assert backend.verify(key, signature, b"message", unsafe_sm2.DEFAULT_USER_ID)
-            assert not backend.verify(key, signature, b"another", unsafe_sm2.DEFAULT_USER_ID)
-        assert len(backend._combs) <= 2
-        assert turn > 0 or not made
-    # Each of the 72 verifications finds a comb or counts; a comb is made for four that counted, at the most.
+    tables = KeptTables(make, uses=4, kept=2)
+    keys = [pure.Key(unsafe_generate(f"comb {number}").point) for number in range(3)]
+    for turn in range(24):
+        for key in keys:
+            assert tables.of(key) in (None, key.affine)
+        assert len(tables) <= 2
+        assert turn > 2 or not made
+    # Each of the 72 uses finds a table or counts; a table is made for four that counted, at the most.
     assert 3 <= len(made) <= 72 // 4
 
 
-def test_a_key_that_is_used_often_has_one_comb() -> None:
+@pytest.mark.parametrize("message", [b"message", b""])
+def test_a_comb_verifies_as_windows_do(message: bytes) -> None:
     backend = PureBackend()
     signer = unsafe_generate("often")
-    signature = signer.sign(b"message")
-    for _ in range(10):
+    signature = signer.sign(message)
+    for turn in range(10):
         key = backend.public_key(signer.point)
         for _ in range(5):
-            assert backend.verify(key, signature, b"message", unsafe_sm2.DEFAULT_USER_ID)
-    assert list(backend._combs) == [key.affine]
+            assert backend.verify(key, signature, message, unsafe_sm2.DEFAULT_USER_ID)
+        assert not backend.verify(key, signature, b"another", unsafe_sm2.DEFAULT_USER_ID)
+        assert len(backend._combs) == 1, turn
 
 
 @pytest.mark.parametrize("sm3", [curve.sm3, curve._sm3_of_hashlib, curve._sm3_of_cryptography])
