@@ -180,11 +180,16 @@ def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes
         "request": request,
         "receipt": answer,
     }
-    spent: dict[str, list[float]] = {name: [] for name in kinds}
     for place in range(min(_WARM, len(requests))):
         check(place)
-    for start in range(0, len(requests), block):
-        places = range(start, min(start + block, len(requests)))
+    return _compare(kinds, len(requests), block)
+
+
+def _compare(kinds: dict[str, Callable[[int], object]], count: int, block: int) -> dict[str, float]:
+    """Medians of each kind of work over so many places, and of the first kind's share in each, block by block."""
+    spent: dict[str, list[float]] = {name: [] for name in kinds}
+    for start in range(0, count, block):
+        places = range(start, min(start + block, count))
         for name, work in kinds.items():
             before = time.process_time_ns()
             for place in places:
