@@ -7,10 +7,12 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from threading import Lock
 
 from app import clock
-from app.ports import StoreError
+from app.ports import Answer, Intake, Judge, Once, StoreError, Taken
 from app.settings import Settings
+from app.store.api_keys import SqliteApiKeys
 from app.store.challenges import SqliteChallenges
 from app.store.log import SqliteLog
 from app.store.reader import SqliteReader
@@ -21,6 +23,7 @@ from app.usecases.load_policy import read_policy_folder
 from app.usecases.lock_material import HeldLockMaterial
 from app.usecases.prove_log import log_name
 from app.usecases.recognize import Recognizer
+from app.usecases.take_statement import StatementTaker
 from app.usecases.verify_lock import LockVerifier
 from keys.algorithms.ed25519 import ED25519
 from keys.custody import Signer, key_directory, passphrase
@@ -30,6 +33,7 @@ from keys.path_validation.finder import PathFinder
 from registry.algorithms import seed_algorithms
 from registry.document import PolicyDocument
 from registry.receipt import Origin
+from registry.statement import Statement
 
 TEST_ISSUER = "urn:accord:test"
 _LONGEST_ISSUER = 120  # characters
@@ -49,6 +53,8 @@ class Node:
     ring: KeyRing
     origin: Origin
     log: SqliteLog
+    api_keys: SqliteApiKeys
+    taker: StatementTaker
     log_signer: Signer | None
     """What signs the log's checkpoints; None where no log key was made yet."""
 
@@ -56,6 +62,25 @@ class Node:
     def log_key(self) -> NoteKey | None:
         """By what checkpoints are verified."""
         return None if self.log_signer is None else NoteKey.of(log_name(self.origin.issuer), self.log_signer.public)
+
+
+class _LateIntake:
+    """An intake that is opened with the first statement: a start without one does without SQLAlchemy."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, Lock()
+        self._opened: Intake | None = None
+
+    def take_in(
+        self, token: bytes, statement: Statement, once: Once | None, generation: int, judge: Judge, answer: Answer
+    ) -> Taken:
+        """Passes on to the intake of the store."""
+        with self._lock:
+            if self._opened is None:
+                from app.store.intake import SqliteIntake
+
+                self._opened = SqliteIntake(self._path)
+        return self._opened.take_in(token, statement, once, generation, judge, answer)
 
 
 def software_version() -> str:
@@ -166,6 +191,8 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         ring=ring,
         origin=origin,
         log=SqliteLog(settings.store_path),
+        api_keys=SqliteApiKeys(settings.store_path),
+        taker=StatementTaker(_LateIntake(settings.store_path), reader.secret()),
         log_signer=load_log_signer(settings, state.mode),
     )
 

@@ -1,6 +1,6 @@
 """What use cases need of the world, as protocols; the store implements them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,7 @@ from registry.policy import PolicyHistory
 
 if TYPE_CHECKING:
     from registry.lock import LockEvidence, Possession
+    from registry.statement import Statement
 
 
 class StoreError(Exception):
@@ -95,6 +96,77 @@ class RegisterReader(Protocol):
 
     async def policies(self) -> PolicyHistory:
         """The whole policy history."""
+        ...
+
+
+class Once(Struct, frozen=True, kw_only=True):
+    """A request that is done once: whose it is, under which key, and a digest of what it asks for."""
+
+    principal: str
+    key: str
+    request: str
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """What came of a statement: the credential's id and new version, the answer, and whether it was given before."""
+
+    id: str
+    version: str
+    answer: bytes
+    repeated: bool
+
+
+class PolicyMoved(Exception):
+    """The policy that a write was judged by is no longer the newest; judge anew."""
+
+
+Judge = Callable[[HeldCredential | None, datetime], "VersionRow"]
+"""Gives the new version, from the newest one of the credential that the statement names and the instant of recording.
+
+Raises `registry.errors.QueryRefused`.
+"""
+Answer = Callable[["VersionRow", datetime, int], bytes]
+"""Says what was entered: the version, when it counts as known, and its place in the log."""
+
+
+class Intake(Protocol):
+    """Enters what issuers state."""
+
+    def take_in(
+        self, token: bytes, statement: "Statement", once: Once | None, generation: int, judge: Judge, answer: Answer
+    ) -> Taken:
+        """Enters statement, version, log entry and answer in one transaction, or nothing.
+
+        `once` None takes a statement in once by its `jti` alone. `generation` is that of the policy that `judge` goes
+        by. Raises `PolicyMoved`, `StoreError` and what `judge`
+        raises, besides `QueryRefused` for a `jti` that was used before and an `Once.key` of another request.
+        """
+        ...
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Who calls: by which key, in which role, and for which issuer if in that of one."""
+
+    key_id: str
+    name: str
+    role: str
+    issuer: str | None
+
+
+class ApiKey(Principal, frozen=True, kw_only=True):
+    """A key to call with, as an operator sees it: all but the secret."""
+
+    created_at: datetime
+    expires_at: datetime | None
+    stopped_at: datetime | None
+    used_at: datetime | None
+
+
+class Principals(Protocol):
+    """Who may call."""
+
+    def find(self, secret: str, now: datetime) -> Principal | None:
+        """Whose API key this is, None for one that is unknown, stopped or expired. Raises `StoreError`."""
         ...
 
 

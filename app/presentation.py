@@ -20,6 +20,7 @@ from registry.field import Field
 from registry.finding import Reason
 from registry.holder import issuer_of, shown_subject
 from registry.jurisdiction import Authority, Jurisdiction
+from registry.lifecycle import Lifecycle
 from registry.lock import JudgedLock
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
@@ -135,6 +136,7 @@ def history_view(step: HistoryStep) -> dict[str, Any]:
     """A step of a credential's history, with the place of its version in the log."""
     held, event = step.version.held, step.event
     credential = held.credential
+    statement = event.statement if event is not None else credential.statement if step.first else None
     said: dict[str, Any] = {
         "event": "registered" if step.first else "amended",
         "kind": None,
@@ -148,6 +150,7 @@ def history_view(step: HistoryStep) -> dict[str, Any]:
         **(said if event is None else event_view(event)),
         "known_from": held.known_from,
         "digest": held.digest,
+        "statement": None if statement is None else statement.digest,
         "log_index": step.version.log_index,
     }
 
@@ -275,10 +278,16 @@ def profile_view(profile: CredentialProfile, messages: Messages) -> dict[str, An
             "unique_within": profile.number.unique_within,
         },
         "max_age_hours": int(profile.max_age.total_seconds() // 3600),
+        "lifecycle": None if profile.lifecycle is None else _lifecycle_view(profile.lifecycle),
         "attributes": [_field_view(field, messages) for field in profile.attributes.values()],
         "facts": [_field_view(field, messages) for field in profile.facts.values()],
         "purposes": [_purpose_view(purpose, messages) for purpose in profile.purposes.values()],
     }
+
+
+def _lifecycle_view(lifecycle: Lifecycle) -> dict[str, list[str]]:
+    """Which steps an issuer may state, by what the credential is."""
+    return {standing: sorted(steps) for standing, steps in lifecycle.steps.items()}
 
 
 def jurisdiction_view(jurisdiction: Jurisdiction, messages: Messages) -> dict[str, Any]:

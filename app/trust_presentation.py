@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 from app.messages import Messages
+from registry.issuer import IssuerKey, IssuerKeys
 from registry.period import Period, format_instant
 from registry.trust import AcceptedList, TrustAnchor
 
@@ -61,4 +62,28 @@ def accepted_list_view(accepted: AcceptedList, messages: Messages) -> dict[str, 
         ],
         "legal_basis": [basis.statement() for basis in accepted.legal_basis],
         "confidence": accepted.confidence,
+    }
+
+
+def issuer_keys_view(file: IssuerKeys) -> dict[str, Any]:
+    """All keys of one issuer, as one version of its file."""
+    return {
+        "id": file.id,
+        "version": file.version,
+        "digest": file.digest,
+        "issuer": file.issuer,
+        "keys": [issuer_key_view(key) for key in file.keys],
+    }
+
+
+def issuer_key_view(key: IssuerKey) -> dict[str, Any]:
+    """An issuer's public key: whose, from when until when, and since when it is not safe."""
+    return {
+        "kid": key.public.kid,
+        "issuer": key.issuer,
+        "alg": key.public.alg,
+        "from": key.period.start,
+        "until": key.period.end,
+        "compromised_from": key.compromised_from,
+        "jwk": key.public.jwk(),
     }

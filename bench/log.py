@@ -1,4 +1,4 @@
-"""What the log costs: an event with it against the same without, an append and a proof in a short and a long log.
+"""What the log costs: a statement taken in with it or without it, an append and a proof in a short and a long log.
 
 `--entries` is the length of the long one; the short one has 10,000. Both are in a store as they would be, but for the
 entries themselves, which neither an append nor a path to the root reads.
@@ -17,14 +17,22 @@ from hashlib import sha256
 from pathlib import Path
 
 from app import clock
+from app.bootstrap import seed_policy
+from app.ports import Principal
 from app.store import journal, schema
+from app.store.intake import SqliteIntake
 from app.store.log import SqliteLog
+from app.store.reader import SqliteReader
 from app.store.writer import SqliteWriter
+from app.usecases.take_statement import StatementTaker, Submission
 from registry.log.merkle import inclusion_proof
 from registry.log.tiles import Edge, grow, node_reader
 from tests.store.rows import version
+from tests.support.issuing import LICENCE, Issuing
 
 SHORT = 10_000
+_ISSUING = Issuing()
+_CALLER = Principal(key_id="key_bench", name="测试", role="issuer", issuer=_ISSUING.issuer)
 _CHUNK = 1 << 18
 # A file system in memory, where CPU is measured without a disk.
 _MEMORY = Path("/dev/shm")
@@ -59,18 +67,41 @@ def _spent(work: Callable[[int], object], places: range, now: Callable[[], int])
     return (now() - before) / len(places) / 1000
 
 
+class _Counter:
+    """A store that takes registrations in, each by a signed statement."""
+
+    def __init__(self, path: Path) -> None:
+        began, ticks = clock.now(), iter(range(1, 1_000_000_000))
+        now = lambda: began + timedelta(milliseconds=50 * next(ticks))  # noqa: E731
+        self.intake = SqliteIntake(path, now=now, wait=lambda seconds: None)
+        self.intake.enter_policies((*seed_policy(), _ISSUING.document()))
+        reader = SqliteReader(path)
+        self.policies, self.now = reader.load_policies(), began
+        self.taker = StatementTaker(self.intake, reader.secret())
+        reader.close()
+
+    def take(self, token: str) -> None:
+        submission = Submission(token=token, principal=_CALLER, credential_id=None, expected=None, key=None)
+        self.taker.take(submission, self.policies, self.now)
+
+
 def _events(folder: Path, now: Callable[[], int], blocks: int, each: int) -> tuple[float, float, float]:
-    """Medians with and without the log, and of their ratio block by block."""
-    with_log, without = _writer(_store(folder, SHORT)), _writer(_store(folder, SHORT + 1))
+    """Medians with and without the log, and of their ratio block by block: signature, judgement, rows, log."""
+    with_log, without = _Counter(_store(folder, SHORT)), _Counter(_store(folder, SHORT + 1))
+    claims = [
+        _ISSUING.claims(with_log.now, credential=LICENCE | {"number": f"JY150{place:011d}"})
+        for place in range(blocks * each)
+    ]
+    tokens = [_ISSUING.sign(said) for said in claims]
     write = journal.Journal.write
     spent: tuple[list[float], list[float]] = ([], [])
     for block in range(blocks):
         places = range(block * each, (block + 1) * each)
-        spent[0].append(_spent(lambda place: with_log.append([version("x", f"JY{place:014d}")], ()), places, now))
+        spent[0].append(_spent(lambda place: with_log.take(tokens[place]), places, now))
         journal.Journal.write = lambda self, recorded_at: None  # type: ignore[method-assign]
-        spent[1].append(_spent(lambda place: without.append([version("x", f"JY{place:014d}")], ()), places, now))
+        spent[1].append(_spent(lambda place: without.take(tokens[place]), places, now))
         journal.Journal.write = write  # type: ignore[method-assign]
-    with_log.close(), without.close()
+    with_log.intake.close(), without.intake.close()
     ratio = statistics.median(one / other for one, other in zip(*spent, strict=True))
     return statistics.median(spent[0]), statistics.median(spent[1]), ratio
 

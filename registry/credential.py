@@ -13,15 +13,13 @@ from registry.document import LegalBasis
 from registry.errors import DocumentError
 from registry.field import Field, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
+from registry.lifecycle import EVENTS, FINAL
 from registry.period import InstantError, format_instant, parse_instant
 from registry.profile import CredentialProfile
 
-EVENTS = ("amended", "suspended", "reinstated", "revoked", "cancelled", "superseded")
 REVOCATION_KINDS = ("annulled", "penalty", "withdrawn")
 """撤销 (annulled), 吊销 (penalty), 撤回 (withdrawn)."""
 SUBJECT_KINDS = ("organisation", "person")
-
-_FINAL = ("revoked", "cancelled", "superseded")  # gravest first
 
 Instant = Annotated[datetime, Meta(tz=True)]
 """An instant as a kept version has it: with an offset, or it is no version of ours."""
@@ -40,8 +38,19 @@ class Subject(Struct, frozen=True, kw_only=True):
     salt: str | None = None
 
 
+class Attestation(Struct, frozen=True, kw_only=True):
+    """The signed statement behind a step: the digest of its bytes, the issuer's key, and its own time."""
+
+    digest: str
+    kid: str
+    made_at: Instant
+
+
 class Event(Struct, frozen=True, kw_only=True):
-    """One lifecycle step: `effective_at` in law, `recorded_at` in the register."""
+    """One lifecycle step: `effective_at` in law, `recorded_at` in the register.
+
+    `statement` is what the issuer signed for it; None where the register is not signed.
+    """
 
     event: str
     effective_at: Instant
@@ -51,6 +60,7 @@ class Event(Struct, frozen=True, kw_only=True):
     legal_basis: tuple[LegalBasis, ...] = ()
     successor: Mapping[str, str] | None = None
     changes: Mapping[str, Any] | None = None
+    statement: Attestation | None = None
 
 
 class CredentialState(Struct, frozen=True, kw_only=True):
@@ -67,7 +77,8 @@ class CredentialState(Struct, frozen=True, kw_only=True):
 class Credential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of a credential: what the register knew from some `known_from` on.
 
-    Valid from `valid_from` (inclusive) until `valid_until` (exclusive); None leaves that side open.
+    Valid from `valid_from` (inclusive) until `valid_until` (exclusive); None leaves that side open. `statement` is what
+    the issuer signed to register it; None where the register is not signed.
     """
 
     type: str
@@ -81,6 +92,7 @@ class Credential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     recorded_at: Instant
     predecessor: str | None
     events: tuple[Event, ...]
+    statement: Attestation | None = None
 
     def state_at(self, valid_at: datetime) -> CredentialState:
         """Folds the events effective by then. Of several final steps the gravest counts."""
@@ -99,7 +111,7 @@ class Credential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def content(self) -> dict[str, Any]:
         """The version as plain values, ready for canonical JSON; `read_version` reads that back."""
-        return {
+        content = {
             "type": self.type,
             "number": self.number,
             "issuer": self.issuer,
@@ -112,6 +124,18 @@ class Credential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "predecessor": self.predecessor,
             "events": [_event_content(event) for event in self.events],
         }
+        return content if self.statement is None else content | {"statement": _attestation_content(self.statement)}
+
+    def newest_statement(self) -> str | None:
+        """The digest of the statement that made this version, None where it was not stated."""
+        newest = max(self.events, key=lambda event: event.recorded_at, default=None)
+        statement = self.statement if newest is None else newest.statement
+        return None if statement is None else statement.digest
+
+    def attested(self) -> tuple[tuple[datetime, Attestation], ...]:
+        """The statements behind the version, each with the instant at which it was recorded."""
+        found = [(self.recorded_at, self.statement), *((event.recorded_at, event.statement) for event in self.events)]
+        return tuple((recorded_at, statement) for recorded_at, statement in found if statement is not None)
 
 
 _decode_version = Decoder(Credential).decode
@@ -162,6 +186,13 @@ def known_from(version: Credential) -> datetime:
     return max([version.recorded_at, *(event.recorded_at for event in version.events)])
 
 
+def salted(credential: Credential, salt: str) -> Credential:
+    """The credential with a salt beside its holder where it names a natural person, now or by an amendment."""
+    changes = [event.changes for event in credential.events if event.changes is not None]
+    kinds = [credential.subject.kind, *(change["subject"]["kind"] for change in changes if "subject" in change)]
+    return replace(credential, subject=replace(credential.subject, salt=salt)) if "person" in kinds else credential
+
+
 def _instant_or_none(instant: datetime | None) -> str | None:
     return None if instant is None else format_instant(instant)
 
@@ -175,8 +206,12 @@ def _subject_content(subject: Subject) -> dict[str, Any]:
     return content if subject.salt is None else content | {"salt": subject.salt}
 
 
+def _attestation_content(statement: Attestation) -> dict[str, Any]:
+    return {"digest": statement.digest, "kid": statement.kid, "made_at": format_instant(statement.made_at)}
+
+
 def _event_content(event: Event) -> dict[str, Any]:
-    return {
+    content = {
         "event": event.event,
         "effective_at": format_instant(event.effective_at),
         "recorded_at": format_instant(event.recorded_at),
@@ -186,16 +221,17 @@ def _event_content(event: Event) -> dict[str, Any]:
         "successor": None if event.successor is None else dict(event.successor),
         "changes": None if event.changes is None else dict(event.changes),
     }
+    return content if event.statement is None else content | {"statement": _attestation_content(event.statement)}
 
 
 def _after(state: CredentialState, event: Event) -> CredentialState:
     """The state after one more event."""
     if event.event == "amended":
         return _amended(state, event.changes or {})
-    if event.event in _FINAL:
-        graver = state.status not in _FINAL or _FINAL.index(event.event) < _FINAL.index(state.status)
+    if event.event in FINAL:
+        graver = state.status not in FINAL or FINAL.index(event.event) < FINAL.index(state.status)
         return replace(state, status=event.event, event=event) if graver else state
-    if state.status in _FINAL:
+    if state.status in FINAL:
         return state
     suspended = event.event == "suspended"
     return replace(state, status="suspended" if suspended else "valid", event=event if suspended else None)
@@ -335,7 +371,8 @@ def _read_changes(content: Any, profile: CredentialProfile, where: str) -> dict[
     return changes
 
 
-def _read_event(content: Any, profile: CredentialProfile, where: str) -> Event:
+def read_event(content: Any, profile: CredentialProfile, where: str) -> Event:
+    """A lifecycle step from an outside document. Raises `DocumentError`, which names a member inside `where`."""
     reader = _Reader(content, where)
     name = reader.choice("event", EVENTS)
     successor = reader.take("successor")
@@ -380,7 +417,7 @@ def read_credential(content: Any, profile: CredentialProfile) -> Credential:
     start, end = reader.optional_instant("valid_from"), reader.optional_instant("valid_until")
     if start is not None and end is not None and end <= start:
         raise DocumentError("valid_until", "must be after valid_from")
-    events = [_read_event(event, profile, f"events[{number}]") for number, event in enumerate(reader.entries("events"))]
+    events = [read_event(event, profile, f"events[{number}]") for number, event in enumerate(reader.entries("events"))]
     credential = Credential(
         type=reader.choice("type", (profile.id,)),
         number=reader.text("number"),

@@ -20,8 +20,9 @@ from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
 from registry.ruling import JudgedCondition, Ruling, Tried, office_of, rule
+from registry.search import assumed
 from registry.trust import AcceptedList
-from registry.verification import Findings, assumed
+from registry.verification import Findings
 
 Outcome = Literal["recognized", "conditional", "not_recognized", "not_required", "indeterminate", "not_found"]
 OUTCOMES: tuple[Outcome, ...] = (

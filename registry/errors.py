@@ -48,3 +48,7 @@ class QueryRefused(RegistryError):
             raise ValueError("a refusal needs a fault")
         self.faults = faults
         super().__init__("; ".join(f"{fault.pointer or '/'}: {fault.code}" for fault in faults))
+
+
+class StatementRefused(QueryRefused):
+    """A statement is not taken in. Pointers go on from `/statement` into its claims."""

@@ -46,6 +46,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     contact: Authority | None = None
 
 
+SKIPPED = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
+"""What nothing was to be found out about, by check."""
+
+
 class Reason(Struct, frozen=True, kw_only=True):
     """Why a decision is what it is, in law and in fact, and whom to ask."""
 

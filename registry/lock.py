@@ -23,7 +23,7 @@ from keys.path_validation.path import Path
 from keys.revocation.judgement import COMPROMISES, KnownCrl, RevocationPolicy, RevocationVerdict, judge
 from registry.canonical import digest
 from registry.credential import Credential
-from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
+from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
 from registry.holder import UNNAMED, credential_of, issuer_of, names_of
 from registry.identifiers import comparable
 from registry.jurisdiction import Authority, office_for
@@ -38,7 +38,6 @@ _SKEW = timedelta(minutes=5)
 _NO_HOLDERS = frozenset(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 3, 8, 9))
 _GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "status.suspended": 4, "status.revoked": 5}
 _RELYING_PARTY: Params = {"facts": "relying_party", "count": 1}
-_SKIPPED = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
 
 
 class Possession(Struct, frozen=True, kw_only=True):
@@ -266,7 +265,7 @@ def _joined(found: tuple[RevocationVerdict, ...]) -> Revocation:
 
 def _status(case: LockCase, found: Revocation | None) -> Finding:
     if found is None:
-        return _SKIPPED["status"]
+        return SKIPPED["status"]
     verdict = found.verdict
     if verdict.state == "good":
         return _passed("status", "status.in_force", "certificate")
@@ -290,7 +289,7 @@ def _unclear(found: Revocation) -> tuple[str, str, Params]:
 
 def _freshness(case: LockCase, found: Revocation | None) -> Finding:
     if found is None:
-        return _SKIPPED["freshness"]
+        return SKIPPED["freshness"]
     if found.verdict.state in ("good", "revoked") and found.as_of is not None:
         return _passed("freshness", "revocation.fresh", "", {"as_of": found.as_of})
     return case.finding("freshness", "indeterminate", *_unclear(found))
@@ -325,7 +324,7 @@ def _scope(case: LockCase) -> Finding:
 def _subject(case: LockCase, credential: Credential) -> Finding:
     expected, subject = case.query.expected_subject, credential.subject
     if expected is None:
-        return _SKIPPED["subject"]
+        return SKIPPED["subject"]
     if expected.uscc is not None and subject.uscc is None:
         return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
     same_uscc = expected.uscc is None or expected.uscc == subject.uscc
@@ -351,7 +350,7 @@ def _accepted(case: LockCase, path: Path | None, named: _Named) -> tuple[Finding
             return case.finding("issuer", "indeterminate", "facts.missing", "relying_party", _RELYING_PARTY), None
         return case.finding("issuer", "indeterminate", "agreement.none", "accepted_list"), None
     if path is None:
-        return _SKIPPED["issuer"], None
+        return SKIPPED["issuer"], None
     name = named[0][0].name if named[0] else path.certificates[1].subject_text
     params: dict[str, Param] = {"ca": name, "list": accepted.name, "list_id": accepted.id}
     # A file that had ended by then speaks for nobody.

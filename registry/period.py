@@ -1,13 +1,14 @@
 """Instants and half-open periods, always in UTC, to the microsecond."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from msgspec import Struct
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 _RFC3339_LOCAL = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?", re.ASCII)
+_BEIJING = timezone(timedelta(hours=8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +38,15 @@ def parse_instant(text: str) -> datetime:
 def format_instant(instant: datetime) -> str:
     """RFC 3339 in UTC with `Z`; microseconds only when there are any."""
     return instant.isoformat()[:-6] + "Z"
+
+
+def format_local(instant: datetime) -> str:
+    """RFC 3339 by the clock of Beijing, in whole seconds: for people. Out of its range it stays in UTC."""
+    whole = instant.replace(microsecond=0)
+    try:
+        return whole.astimezone(_BEIJING).isoformat()
+    except OverflowError:
+        return format_instant(whole)
 
 
 def to_micros(instant: datetime) -> int:

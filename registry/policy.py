@@ -12,6 +12,7 @@ from registry.authorisation import LaboratoryAuthorisations, read_authorisations
 from registry.catalogue import Catalogue, read_catalogue
 from registry.document import PolicyDocument
 from registry.errors import PolicyError
+from registry.issuer import KeyRegister, build_key_register, read_issuer_keys
 from registry.jurisdiction import Authority, Gazetteer, Jurisdiction, read_jurisdiction
 from registry.profile import CredentialProfile, read_profile
 from registry.scope import Surroundings
@@ -26,6 +27,7 @@ KINDS = (
     "trust-anchor",
     "accepted-list",
     "algorithm-policy",
+    "issuer-key-set",
 )
 """The kinds of policy documents; each has a folder of TOML files named in the plural."""
 
@@ -49,6 +51,7 @@ class Policy:
     surroundings: Mapping[str, Surroundings]
     trust: Trust
     algorithms: Algorithms
+    keys: KeyRegister
     recognizing: tuple[str, ...]
     """The jurisdictions one can ask about: all but the national level."""
 
@@ -224,6 +227,16 @@ def _trust(
     return build_trust(anchors, lists, {name: document.source for name, document in grouped["accepted-list"].items()})
 
 
+def _keys(documents: Mapping[str, PolicyDocument], authorities: Mapping[str, Authority]) -> KeyRegister:
+    """The issuers' keys; refuses those of nobody."""
+    files = [read_issuer_keys(document) for document in documents.values()]
+    sources = {name: document.source for name, document in documents.items()}
+    for file in files:
+        if file.issuer not in authorities:
+            raise PolicyError(sources[file.id], "issuer", f"{file.issuer!r} is no authority")
+    return build_key_register(files, sources)
+
+
 def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
     """A policy from one document per kind and id. Blind to their order. Raises `PolicyError`."""
     grouped = _by_kind(documents)
@@ -257,6 +270,7 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
         laboratories=_laboratories(laboratories.values(), authorities, grouped["authorisation"]),
         trust=_trust(grouped, jurisdictions, authorities, profiles),
         algorithms=read_algorithms(grouped["algorithm-policy"].values()),
+        keys=_keys(grouped["issuer-key-set"], authorities),
         recognizing=tuple(sorted(name for name in jurisdictions if name != NATIONAL)),
         surroundings={
             profile.id: Surroundings(

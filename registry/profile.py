@@ -13,6 +13,7 @@ from registry.field import FACT_KINDS, FIELD_KINDS, Field, read_fields
 from registry.finding import CHECKS
 from registry.identifiers import CHECK_SYSTEMS, NORMALISATIONS
 from registry.jurisdiction import CONFIDENCE
+from registry.lifecycle import Lifecycle, read_lifecycle
 from registry.scope import ScopeRule, read_scope_rule
 from registry.trust import QUALIFIERS
 
@@ -119,6 +120,8 @@ class CredentialProfile:
     facts: Mapping[str, Field]
     purposes: Mapping[str, Purpose]
     catalogue: CatalogueUse | None
+    lifecycle: Lifecycle | None
+    """The steps that an issuer may state; None where it states none, as a certificate's life is told by lists."""
     bases: Mapping[str, tuple[LegalBasis, ...]]
     """What the law says about each check of the type; never empty."""
 
@@ -240,6 +243,7 @@ def read_profile(document: PolicyDocument) -> CredentialProfile:
         facts=facts,
         purposes=purposes,
         catalogue=catalogue,
+        lifecycle=read_lifecycle(table.table("lifecycle")) if table.has("lifecycle") else None,
         bases=_read_bases(table.tables("legal_basis", at_least=1), table),
     )
     table.done()

@@ -14,7 +14,8 @@ from registry.identifiers import comparable
 from registry.jurisdiction import Authority, office_for
 from registry.lock import JudgedLock
 from registry.query import RecognitionQuery
-from registry.verification import Findings, place_of
+from registry.search import place_of
+from registry.verification import Findings
 
 _NEARNESS = (
     "agreement.condition_unmet",

@@ -16,7 +16,7 @@ from registry.credential import Credential, CredentialState, Event, credential_i
 from registry.document import LegalBasis, LocalText
 from registry.dossier import Dossier, HeldCredential, RegisterState
 from registry.field import Field
-from registry.finding import CHECKS, NO_PARAMS, Finding, Param, Params, Result
+from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
 from registry.identifiers import compact, comparable
 from registry.jurisdiction import Authority, competent, office_for
 from registry.lock import JudgedLock, LockCase, LockEvidence, judge_lock
@@ -25,6 +25,7 @@ from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
 from registry.scope import ScopeVerdict
+from registry.search import Search, absent, assumed, labels, place_of
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,6 @@ class _Case(Struct, frozen=True, kw_only=True):
 
 
 # What is found alike in most cases, made once.
-_SKIPPED = {check: Finding(check=check, result="skipped") for check in CHECKS if check != "agreement"}
 _IN_FORCE = Finding(check="status", result="passed", code="status.in_force")
 _OPEN_ENDED = Finding(check="validity", result="passed", code="validity.current", variant="open_ended")
 _COVERED = Finding(check="scope", result="passed", code="scope.covered")
@@ -111,12 +111,6 @@ _SAME_SUBJECT = Finding(check="subject", result="passed", code="subject.matches"
 def _passed(check: str, code: str, params: Params) -> Finding:
     """A finding that gives no reason: it needs no law and no office."""
     return Finding(check=check, result="passed", code=code, params=params)
-
-
-def place_of(query: RecognitionQuery, purpose: Purpose) -> str | None:
-    """The area code where the credential is to be used, if the purpose has such a fact and it was given."""
-    place = query.facts.get(purpose.place_fact) if purpose.place_fact is not None else None
-    return place if isinstance(place, str) else None
 
 
 def _format(case: _Case) -> Finding:
@@ -133,15 +127,27 @@ def _format(case: _Case) -> Finding:
 
 
 def _signature(case: _Case) -> Finding:
+    """Whether the issuer's statements count: each was verified when it came in, its key is judged as known now."""
     if case.profile.evidence == "certificate":
         return case.finding("signature", "indeterminate", "signature.missing")
-    return _SKIPPED["signature"]
+    credential = case.held.credential
+    for recorded_at, statement in credential.attested():
+        key = case.policy.keys.by_kid.get(statement.kid)
+        if key is None or key.issuer != credential.issuer:
+            return case.finding("signature", "indeterminate", "issuer.key_retired", "unknown", {"kid": statement.kid})
+        if not key.trusted_for(recorded_at):
+            params: Params = {"kid": statement.kid, "recorded_at": recorded_at}
+            return case.finding("signature", "failed", "issuer.key_retired", "", params)
+    if credential.statement is None:
+        return SKIPPED["signature"]
+    params = {"kid": credential.statement.kid}
+    return Finding(check="signature", result="passed", code="signature.verified", variant="statement", params=params)
 
 
 def _path(case: _Case) -> Finding:
     if case.profile.evidence == "certificate":
         return case.finding("path", "indeterminate", "path.no_anchor")
-    return _SKIPPED["path"]
+    return SKIPPED["path"]
 
 
 def _issuer(case: _Case) -> Finding:
@@ -188,11 +194,6 @@ def _validity(case: _Case) -> Finding:
     return _passed("validity", "validity.current", {"valid_until": end})
 
 
-def _labels(profile: CredentialProfile, names: list[str]) -> Params:
-    """Facts by the names that people and programs use for them."""
-    return {"facts": ", ".join(names), "label": profile.field(names[0]).label, "count": len(names)}
-
-
 def _not_covered(case: _Case, verdict: ScopeVerdict) -> Finding:
     field = case.profile.field(verdict.fact)
     params: Params = {
@@ -221,20 +222,20 @@ def _scope(case: _Case) -> Finding:
             return _not_covered(case, verdict)
     missing = [name for name in purpose.required if name not in facts]
     if missing:
-        return case.finding("scope", "indeterminate", "facts.missing", "", _labels(case.profile, missing))
+        return case.finding("scope", "indeterminate", "facts.missing", "", labels(case.profile, missing))
     for verdict in verdicts:
         if verdict.state == "unknown" and verdict.fact not in case.profile.facts:
             params: Params = {"attribute": verdict.fact, "label": case.profile.field(verdict.fact).label}
             return case.finding("scope", "indeterminate", "facts.missing", "attribute", params)
         if verdict.state == "unknown":
-            params = {**_labels(case.profile, [verdict.fact]), "given": verdict.given, "nearest": verdict.nearest}
+            params = {**labels(case.profile, [verdict.fact]), "given": verdict.given, "nearest": verdict.nearest}
             return case.finding("scope", "indeterminate", "facts.missing", verdict.variant, params)
     silent = bool(purpose.scope) and all(verdict.state == "silent" for verdict in verdicts)
     surplus = [name for name in facts if name not in purpose.needed]
     if surplus:
         # A fact that nothing asks for does not make a scope that was not looked at one that passed.
         result: Result = "skipped" if silent else "passed"
-        return case.finding("scope", result, "facts.not_needed", "", _labels(case.profile, sorted(surplus)))
+        return case.finding("scope", result, "facts.not_needed", "", labels(case.profile, sorted(surplus)))
     if silent:
         return _NOTHING_GIVEN
     return _COVERED if purpose.scope else _NO_SCOPE
@@ -243,7 +244,7 @@ def _scope(case: _Case) -> Finding:
 def _subject(case: _Case) -> Finding:
     expected, subject = case.query.expected_subject, case.state.subject
     if expected is None:
-        return _SKIPPED["subject"]
+        return SKIPPED["subject"]
     if expected.uscc is not None and subject.uscc is None:
         return case.finding("subject", "indeterminate", "subject.mismatch", "uscc_unknown")
     same_uscc = expected.uscc is None or expected.uscc == compact(subject.uscc or "")
@@ -258,13 +259,6 @@ def _stale(state: RegisterState, profile: CredentialProfile, query: RecognitionQ
     if state.as_of is None:
         return True
     return state.as_of < query.valid_at and query.known_at - state.as_of > profile.max_age
-
-
-def assumed(query: RecognitionQuery, profile: CredentialProfile) -> Finding:
-    """The finding about an instant still to come: what is known now is assumed to hold then."""
-    params = {"valid_at": query.valid_at}
-    basis = profile.bases["freshness"]
-    return Finding(check="freshness", result="passed", code="assumes.no_change", params=params, legal_basis=basis)
 
 
 def _freshness(case: _Case, registers: tuple[RegisterState, ...]) -> Finding:
@@ -303,100 +297,6 @@ def _listing(query: RecognitionQuery, profile: CredentialProfile, purpose: Purpo
         return Listing(state="unclear")
     size = query.facts.get(profile.catalogue.size_fact or "")
     return catalogue.find(str(instrument), None if size is None else str(size))
-
-
-class _Search(Struct, frozen=True, kw_only=True):
-    """A question for which not exactly one credential is held."""
-
-    dossier: Dossier
-    purpose: Purpose
-    stale: tuple[RegisterState, ...]
-    listing: Listing | None
-
-    def finding(self, check: str, result: Result, code: str, variant: str = "", params: Params = NO_PARAMS) -> Finding:
-        """A finding without a credential, with the law on the check and the office to ask."""
-        query, profile, policy = self.dossier.query, self.dossier.profile, self.dossier.policy
-        jurisdiction = policy.jurisdictions[query.jurisdiction]
-        return Finding(
-            check=check,
-            result=result,
-            code=code,
-            variant=variant,
-            params=params,
-            legal_basis=profile.bases[check],
-            contact=office_for(jurisdiction, profile.id, place_of(query, self.purpose), policy.gazetteer),
-        )
-
-
-def _unnamed(search: _Search) -> Finding:
-    """No credential was named: what would be needed to go on."""
-    profile = search.dossier.profile
-    missing = [name for name in search.purpose.required if name not in search.dossier.query.facts]
-    if missing:
-        return search.finding("scope", "indeterminate", "facts.missing", "", _labels(profile, missing))
-    use = profile.catalogue
-    given = str(search.dossier.query.facts.get(use.instrument_fact, "")) if use is not None else ""
-    params: Params = {"type": profile.name, "given": given}
-    variant = "credential" if search.listing is not None and search.listing.state == "listed" else "credential_unsure"
-    return search.finding("scope", "indeterminate", "facts.missing", variant, params)
-
-
-def _searched_number(search: _Search, given: str) -> Finding:
-    """What a number that is held not once tells by itself."""
-    profile, policy, held = search.dossier.profile, search.dossier.policy, search.dossier.held
-    if len(held) > 1:
-        issuers = sorted(entry.credential.issuer for entry in held)
-        names = [policy.authorities[issuer].name.zh if issuer in policy.authorities else issuer for issuer in issuers]
-        params = {"number": given, "issuers": ", ".join(issuers), "names": "、".join(names)}
-        return search.finding("format", "indeterminate", "number.ambiguous", "", params)
-    verdict = profile.number.judge(profile.number.normalise(given))
-    if not verdict.well_formed:
-        # A pattern that is only general knowledge warns; it does not refuse.
-        result: Result = "failed" if profile.number.authoritative else "passed"
-        params = {"number": given, "example": profile.number.example}
-        return search.finding("format", result, "number.malformed", "", params)
-    if not verdict.check_right:
-        return search.finding("format", "passed", "number.check_digit_wrong", "", {"number": given})
-    return search.finding("format", "passed", "number.well_formed", "", {"number": given})
-
-
-def _searched_registers(search: _Search) -> Finding:
-    """Whether every register that could hold the number was fresh."""
-    dossier = search.dossier
-    if not search.stale and dossier.registers:
-        if dossier.query.valid_at > dossier.query.known_at:
-            return assumed(dossier.query, dossier.profile)
-        return search.finding("freshness", "passed", "register.fresh", "searched", {"count": len(dossier.registers)})
-    unknown = RegisterState(issuer=dossier.query.issuer or dossier.profile.id, as_of=None)
-    worst = search.stale[0] if search.stale else unknown
-    authority = dossier.policy.authorities.get(worst.issuer)
-    name = authority.name if authority is not None else worst.issuer
-    if worst.as_of is None:
-        return search.finding("freshness", "indeterminate", "register.stale", "never", {"register": name})
-    params: Params = {"register": name, "as_of": worst.as_of}
-    return search.finding("freshness", "indeterminate", "register.stale", "", params)
-
-
-def _absent(search: _Search) -> dict[str, Finding]:
-    """The findings when not exactly one credential is held: what the number itself tells, and the registers' age."""
-    query = search.dossier.query
-    checks = dict(_SKIPPED)
-    if query.number is None:
-        if query.id is None:
-            checks["scope"] = _unnamed(search)
-        return checks
-    checks["format"] = _searched_number(search, query.number)
-    if search.dossier.held:
-        return checks
-    if query.issuer is not None and query.issuer not in search.dossier.policy.authorities:
-        checks["issuer"] = search.finding("issuer", "indeterminate", "issuer.unknown", "", {"issuer": query.issuer})
-    checks["freshness"] = _searched_registers(search)
-    verdict = search.dossier.profile.number.judge(search.dossier.profile.number.normalise(query.number))
-    if verdict.outside and not search.stale:
-        # Its own register is none of those that were searched.
-        params: Params = {"number": query.number}
-        checks["freshness"] = search.finding("freshness", "indeterminate", "register.stale", "outside", params)
-    return checks
 
 
 def _linked(credential: Credential, held: tuple[HeldCredential, ...]) -> Credential:
@@ -449,7 +349,7 @@ def verify(dossier: Dossier) -> Findings:
     issuer = policy.authorities.get(held.credential.issuer) if held is not None else None
     state = held.credential.state_at(query.valid_at) if held is not None else None
     if held is None or state is None:
-        checks = _absent(_Search(dossier=dossier, purpose=purpose, stale=stale, listing=listing))
+        checks = absent(Search(dossier=dossier, purpose=purpose, stale=stale, listing=listing))
     else:
         case = _Case(
             query=query,

@@ -47,7 +47,7 @@ def lean_routes(node: Node) -> dict[str, ASGIApp]:
     }
 
 
-_BODIES = (schemas.ChallengeRequest, schemas.LockVerification)
+_BODIES = (schemas.ChallengeRequest, schemas.LockVerification, schemas.StatementSubmission)
 
 
 def _declarations() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,7 +74,9 @@ def build_api(node: Node) -> FastAPI:
         separate_input_output_schemas=False,
         exception_handlers=dict.fromkeys(REFUSED, refuse),
     )
-    api.include_router(build_router(node))
+    router = build_router(node)
+    api.state.routes = router.routes
+    api.include_router(router)
     docs.add_docs(api)
 
     def openapi() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import clock, telemetry
@@ -94,16 +95,28 @@ async def refuse(request: Request, error: Exception) -> Response:
     elif isinstance(error, HTTPException):
         found = problem(_OF_STATUS.get(error.status_code, "request.not_allowed"))
         headers = dict(error.headers or {})
+        if error.status_code == 405 and "app" in scope:
+            headers["Allow"] = ", ".join(sorted(_methods(scope))) or headers["Allow"]
     elif isinstance(error, StoreError):
         telemetry.failure(scope["request_id"], error)
         found, headers = problem("store.unavailable"), {"Retry-After": RETRY_AFTER_SECONDS}
     else:
         telemetry.failure(scope["request_id"], error)
         found = problem("internal.error")
+    if found.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="accord"'
+    elif found.faults[0].code == "idempotency.in_flight":
+        headers["Retry-After"] = "1"
     catalogue = messages(negotiate(request_language(scope)))
     body = problem_body(found.status, found.faults, catalogue, scope["request_id"], link=scope["method"] != "POST")
     headers |= {"Content-Language": catalogue.language, "Cache-Control": "no-store"}
     return Response(body, found.status, headers, MEDIA_TYPE)
+
+
+def _methods(scope: Scope) -> set[str]:
+    """What the routes of an address take, all together: the framework names those of the first one only."""
+    routes = [route for route in scope["app"].state.routes if route.matches(scope)[0] is not Match.NONE]
+    return {method for route in routes for method in route.methods}
 
 
 REFUSED: tuple[type[Exception], ...] = (QueryRefused, Problem, HTTPException, StoreError, Exception)

@@ -11,6 +11,7 @@ from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, s
 from app.api.declarations import parameter, problems
 from app.api.log import add_log
 from app.api.middleware import request_language
+from app.api.registration import add_registration
 from app.bootstrap import Node
 from app.messages import Messages, messages, negotiate
 from app.presentation import (
@@ -20,7 +21,7 @@ from app.presentation import (
     profile_view,
     to_json,
 )
-from app.trust_presentation import accepted_list_view, trust_anchor_view
+from app.trust_presentation import accepted_list_view, issuer_keys_view, trust_anchor_view
 from registry.policy import Policy
 
 _INSTANTS = [
@@ -105,6 +106,11 @@ def _add_policy_lists(router: APIRouter, node: Node) -> None:
         "各地、各平台接受的电子认证服务机构 / Accepted certification authorities",
         lambda policy, text: [accepted_list_view(entry, text) for entry in policy.trust.lists.values()],
     )
+    declare(
+        "/v1/issuer-keys",
+        "发证机关的签名公钥 / The keys by which issuers sign",
+        lambda policy, _: [issuer_keys_view(entry) for entry in policy.keys.by_issuer.values()],
+    )
 
 
 def _add_credentials(router: APIRouter, node: Node) -> None:
@@ -130,7 +136,10 @@ def _add_credentials(router: APIRouter, node: Node) -> None:
         catalogue = _language(request)
         parameters = read_parameters(request.scope, INSTANTS)
         view = await show_credential(node, request.path_params["id"], parameters, catalogue)
-        return _json(view, catalogue)
+        response = _json(view, catalogue)
+        # The version, as If-Match names it.
+        response.headers["ETag"] = f'"{view["digest"]}"'
+        return response
 
     @router.get(
         "/v1/credentials/{id}/history",
@@ -198,6 +207,7 @@ def build_router(node: Node) -> APIRouter:
     """Every route but the main question."""
     router = APIRouter()
     _add_credentials(router, node)
+    add_registration(router, node)
     _add_policy_lists(router, node)
     _add_proof(router, node)
     add_log(router, node)

@@ -286,6 +286,26 @@ class HistoryStep(_Strict):
     successor: dict[str, str] | None
     known_from: Instant
     digest: str
+    statement: str | None
+    log_index: int
+
+
+class StatementSubmission(_Strict):
+    """What an issuer states: a compact JWS of the type `credential-statement+jwt`."""
+
+    statement: str
+
+
+class StatementTaken(_Strict):
+    """What a statement made of the register: the credential's new version, and its place in the log."""
+
+    id: str
+    type: str
+    number: str
+    issuer: str
+    version: str
+    statement: str
+    recorded_at: Instant
     log_index: int
 
 

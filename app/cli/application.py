@@ -2,7 +2,22 @@
 
 import typer
 
-from app.cli import accepted_cas, demo, jobs, keys, lock, log, migrate, recognize, serve, trust_anchors, verify_receipt
+from app.cli import (
+    accepted_cas,
+    api_keys,
+    demo,
+    issuer_keys,
+    jobs,
+    keys,
+    lock,
+    log,
+    migrate,
+    recognize,
+    serve,
+    statement,
+    trust_anchors,
+    verify_receipt,
+)
 
 application = typer.Typer(
     name="accord",
@@ -17,6 +32,9 @@ application.command("migrate", help="建库或升级 / Create or upgrade a store
 application.command("recognize", help="查询是否互认 / Ask whether a credential counts")(recognize.recognize)
 application.command("verify-receipt", help="离线核验凭证 / Check a receipt offline")(verify_receipt.verify)
 application.add_typer(keys.keys, name="keys", help="签名密钥 / Signing keys")
+application.add_typer(api_keys.api_keys, name="apikeys", help="调用密钥 / Keys to call with")
+application.add_typer(issuer_keys.issuer_keys, name="issuer-keys", help="发证机关的公钥 / Issuers' keys")
+application.add_typer(statement.statement, name="statement", help="发证机关的声明 / What an issuer states")
 application.add_typer(log.log, name="log", help="登记日志 / The log of the registers")
 application.add_typer(lock.lock, name="lock", help="测试锁 / Test locks")
 application.add_typer(trust_anchors.trust_anchors, name="trust-anchors", help="信任锚 / Trust anchors")

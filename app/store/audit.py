@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from app.ports import StoreError
+from app.store.statement_audit import StatementAudit
 from app.usecases.audit_log import LogReport, forked, open_checkpoint, rolled_back
 from keys.errors import KeysError
 from keys.note import NoteKey
@@ -58,14 +60,14 @@ def audit(path: Path, key: NoteKey | None, known: Sequence[Checkpoint] = ()) -> 
             # Text that is no UTF-8 is a difference like any other.
             connection.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
             connection.execute("BEGIN")
-            return _Audit(connection).report(key, known)
+            return _Audit(connection, StatementAudit(connection, path)).report(key, known)
     except sqlite3.Error as error:
         raise StoreError(f"store {path}: {error}") from error
 
 
 class _Audit:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, statements: StatementAudit) -> None:
+        self._connection, self._statements = connection, statements
         self._roots = {0: EMPTY_ROOT}
         self._edge = Edge()
 
@@ -182,18 +184,24 @@ class _Audit:
     def _rows(self) -> None:
         """Each entry against the row that it speaks of. What it speaks of is in the entry, which is hashed."""
         for no, event, content, *row in self._connection.execute(_ENTRIES):
-            said = _event_of(content)
-            if said != event or said not in _UNLOGGED:
-                raise _Difference(f"entry {no} speaks of a {said}, and is kept as one of a {event}")
-            held = {"credential": row[:10], "report": row[10:15], "policy": row[15:]}[said]
+            said = _said(content)
+            if said["event"] != event or event not in _UNLOGGED:
+                raise _Difference(f"entry {no} speaks of a {said['event']}, and is kept as one of a {event}")
+            held = {"credential": row[:10], "report": row[10:15], "policy": row[15:]}[event]
             if held[0] is None:
                 raise _Difference(f"entry {no} speaks of a {event} whose row is missing")
             try:
-                wrong = _JUDGES[said](content, *held[1:])
+                wrong = _JUDGES[event](content, *held[1:])
+                stated = said.get("statement")
+                if wrong is None and stated is not None:
+                    wrong = self._statements.difference(held[2], held[7], held[6], stated)
             except (TypeError, ValueError, OverflowError):
                 wrong = "cannot be read"
             if wrong is not None:
                 raise _Difference(f"entry {no}: the row of its {event} {wrong}: {held[2]}")
+        stray = self._statements.stray()
+        if stray is not None:
+            raise _Difference(stray)
 
     def _schema(self) -> None:
         """Nothing in the store acts by itself or stands in for a table, and its indices agree with its tables."""
@@ -221,13 +229,17 @@ def _credential(
     name: str | None,
 ) -> str | None:
     """What is wrong with a version's row. By the number, holder and name people find it: they are held too."""
-    if credential_entry(named, type_id, issuer, version, _instant(known)) != entry:
+    stated = _said(entry).get("statement")
+    if credential_entry(named, type_id, issuer, version, _instant(known), stated) != entry:
         return _OTHERWISE
     if digest(_octets(content)) != version:
         return _CHANGED
     if credential_id(type_id, number, issuer) != named:
         return "is found under another number"
-    subject = read_version(_octets(content)).subject
+    credential = read_version(_octets(content))
+    if credential.newest_statement() != stated:
+        return "rests on another statement"
+    subject = credential.subject
     if (uscc, name) != ((subject.uscc, subject.name) if subject.kind == "organisation" else (None, None)):
         return "is found under another holder"
     return None
@@ -254,11 +266,13 @@ def _instant(micros: object) -> datetime:
     return from_micros(micros)
 
 
-def _event_of(content: object) -> str:
+def _said(content: object) -> dict[str, Any]:
+    """What an entry says, at least of what it speaks: of nothing where it is no entry."""
     try:
-        return str(json.loads(_octets(content))["event"])
-    except (ValueError, LookupError, TypeError):
-        return "nothing"
+        said = json.loads(_octets(content))
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) and isinstance(said.get("event"), str) else {"event": "nothing"}
 
 
 def _octets(found: object) -> bytes:

@@ -13,6 +13,7 @@ from registry.period import to_micros
 
 _ENTRY = "INSERT INTO log_entry (no, event, row_no, content) VALUES (?, ?, ?, ?)"
 _TILE = "INSERT OR REPLACE INTO log_tile (level, number, hashes) VALUES (?, ?, ?)"  # by one that begins with it
+_SIZE = "SELECT coalesce(max(size), 0) FROM log_head"
 _HEAD = "INSERT INTO log_head (size, root, recorded_at) VALUES (?, ?, ?)"
 
 
@@ -28,6 +29,12 @@ class Journal:
         if len(content) > MAX_ENTRY:
             raise StoreError(f"an entry of {len(content)} bytes, of at most {MAX_ENTRY}; shorten the ids in it")
         self._entries.append((event, row_no, content))
+
+    def next_place(self) -> int:
+        """The place that the log will give the next entry."""
+        driver: Any = self._connection.connection.driver_connection
+        size: int = driver.execute(_SIZE).fetchone()[0]
+        return size + len(self._entries)
 
     def write(self, recorded_at: datetime) -> None:
         """Appends the entries to the log, with the tiles and the head that follow from them."""

@@ -19,6 +19,7 @@ _LATEST = """
 SELECT max(e.no) FROM credential c JOIN credential_version v ON v.credential_no = c.no
 JOIN log_entry e ON e.event = 'credential' AND e.row_no = v.no
 WHERE c.credential_id = ?1 AND e.no < ?2"""
+_STATEMENT = "SELECT content FROM statement WHERE digest = ?1"
 _KEEP = "INSERT OR IGNORE INTO log_checkpoint (size, note) VALUES (?1, ?2)"
 
 
@@ -67,6 +68,11 @@ class SqliteLog:
         """The place of the newest entry about a credential in the log of a size."""
         found: int | None = self._rows(_LATEST, credential, size)[0][0]
         return found
+
+    def statement(self, digest: str) -> bytes | None:
+        """The bytes that an issuer signed, by their digest."""
+        rows = self._rows(_STATEMENT, digest)
+        return self._octets(rows[0][0]) if rows else None
 
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Keeps a note that was signed, once for each size, unless a writer holds the store just then."""

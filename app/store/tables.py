@@ -160,6 +160,48 @@ class LogCheckpointRow(SQLModel, table=True):
     note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class StatementRow(SQLModel, table=True):
+    """What an issuer signed, byte for byte. Never updated, never deleted. A `jti` is used once by each issuer."""
+
+    __tablename__ = "statement"
+    __table_args__ = (UniqueConstraint("issuer_no", "jti"),)
+    no: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True)
+    issuer_no: int = Field(foreign_key="issuer.no")
+    jti: str
+    recorded_at: int = Field(sa_type=BigInteger)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class OnceRow(SQLModel, table=True):
+    """The answer to a request that was to be done once, by whose and under which Idempotency-Key."""
+
+    __tablename__ = "done_once"
+    principal: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    request: str
+    recorded_at: int = Field(sa_type=BigInteger)
+    credential_id: str
+    version: str
+    answer: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """A key to call with, as its keyed hash: who calls, as what, until when. Stopped keys stay."""
+
+    __tablename__ = "api_key"
+    no: int | None = Field(default=None, primary_key=True)
+    key_id: str = Field(unique=True)
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    name: str
+    role: str
+    issuer: str | None
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int | None = Field(sa_type=BigInteger, nullable=True)
+    stopped_at: int | None = Field(sa_type=BigInteger, nullable=True)
+    used_at: int | None = Field(sa_type=BigInteger, nullable=True)
+
+
 def core(model: type[SQLModel]) -> Table:
     """The table behind a model, for statements."""
     table: Table = SQLModel.metadata.tables[str(model.__tablename__)]
@@ -176,3 +218,6 @@ REPORT = core(ReportRow)
 REVOCATION_LIST = core(RevocationListRow)
 CHANGED_ENTRY = core(ChangedEntryRow)
 USED_CHALLENGE = core(UsedChallengeRow)
+STATEMENT = core(StatementRow)
+DONE_ONCE = core(OnceRow)
+API_KEY = core(ApiKeyRow)

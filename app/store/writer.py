@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import orjson
@@ -55,6 +56,7 @@ class SqliteWriter:
     ) -> None:
         self._path, self._now, self._wait = path, now, wait
         self._mode = check(path).mode
+        self._turn = Lock()
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin_immediate)
@@ -71,7 +73,8 @@ class SqliteWriter:
         margin = MARGIN
         while True:
             try:
-                with self._engine.begin() as connection:
+                # In turn within the process: waiting for the store's own lock is a matter of luck.
+                with self._turn, self._engine.begin() as connection:
                     last = connection.execute(select(STORE_INFO.c.last_recorded_at)).scalar_one()
                     recorded_at = max(self._now() + margin, from_micros(last + 1))
                     journal = Journal(connection)
@@ -115,7 +118,7 @@ class SqliteWriter:
             build_policy((latest | {(entry.kind, entry.id): entry for entry in fresh}).values())
             instant = self._instant(known_from, recorded_at)
             for entry in fresh:
-                seq = _inserted(
+                seq = inserted(
                     connection,
                     insert(POLICY).values(
                         kind=entry.kind,
@@ -140,12 +143,12 @@ class SqliteWriter:
 
         def work(connection: Connection, recorded_at: datetime, journal: Journal) -> int:
             named = {entry.type for entry in versions} | {entry.type for entry in reports}
-            types = _numbers(connection, TYPE, "type_id", named)
+            types = numbers(connection, TYPE, "type_id", named)
             issuing = {entry.issuer for entry in versions} | {entry.issuer for entry in reports}
-            issuers = _numbers(connection, ISSUER, "issuer_id", issuing)
+            issuers = numbers(connection, ISSUER, "issuer_id", issuing)
             new = 0
             for entry in versions:
-                number = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer])
+                number = credential_no(connection, entry, types[entry.type], issuers[entry.issuer])
                 instant = self._instant(entry.known_from, recorded_at)
                 no = self._append_version(connection, entry, number, instant)
                 if no is not None:
@@ -179,7 +182,7 @@ class SqliteWriter:
             there = select(REVOCATION_LIST.c.no).where(REVOCATION_LIST.c.digest == crl.digest)
             if connection.execute(there).first() is not None:
                 return False
-            no = _inserted(
+            no = inserted(
                 connection,
                 insert(REVOCATION_LIST).values(
                     issuer_key=issuer_key,
@@ -204,7 +207,7 @@ class SqliteWriter:
             return None
         if there is not None:
             raise StoreError(f"store {self._path}: {entry.type} {entry.number} is already known otherwise at that time")
-        return _inserted(
+        return inserted(
             connection,
             insert(VERSION).values(
                 credential_no=number,
@@ -311,15 +314,16 @@ def _is_new(document: PolicyDocument, held: Mapping[tuple[str, str], Mapping[int
     return True
 
 
-def _numbers(connection: Connection, table: Table, name: str, wanted: Iterable[str]) -> dict[str, int]:
+def numbers(connection: Connection, table: Table, name: str, wanted: Iterable[str]) -> dict[str, int]:
     """The small numbers of names, given out where there is none yet."""
     numbers: dict[str, int] = {row[1]: row[0] for row in connection.execute(select(table.c.no, table.c[name]))}
     for value in sorted(set(wanted) - numbers.keys()):
-        numbers[value] = _inserted(connection, insert(table).values({name: value}))
+        numbers[value] = inserted(connection, insert(table).values({name: value}))
     return numbers
 
 
-def _credential_no(connection: Connection, entry: VersionRow, type_no: int, issuer_no: int) -> int:
+def credential_no(connection: Connection, entry: VersionRow, type_no: int, issuer_no: int) -> int:
+    """The small number of a credential, given out where there is none yet."""
     where = CREDENTIAL.c
     number = connection.execute(
         select(where.no).where(where.type_no == type_no, where.number == entry.number, where.issuer_no == issuer_no)
@@ -327,10 +331,10 @@ def _credential_no(connection: Connection, entry: VersionRow, type_no: int, issu
     if number is not None:
         return int(number)
     names = {"credential_id": entry.credential_id, "number": entry.number}
-    return _inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names))
+    return inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names))
 
 
-def _inserted(connection: Connection, statement: Insert) -> int:
+def inserted(connection: Connection, statement: Insert) -> int:
     """Inserts one row and returns its number."""
     key = connection.execute(statement).inserted_primary_key
     if key is None:

@@ -10,11 +10,17 @@ from registry.canonical import unguarded_canonical_json
 VERSION = 1
 
 
-def credential_entry(credential: str, type_id: str, issuer: str, version: str, known_from: datetime) -> bytes:
-    """A version of a credential, by the digest of its content; known from an instant on."""
-    return _entry(
-        "credential", known_from, {"credential": credential, "type": type_id, "issuer": issuer, "digest": version}
-    )
+def credential_entry(
+    credential: str, type_id: str, issuer: str, version: str, known_from: datetime, statement: str | None = None
+) -> bytes:
+    """A version of a credential, by the digest of its content and of the statement that made it; known from then on."""
+    content: dict[str, str | int | datetime] = {
+        "credential": credential,
+        "type": type_id,
+        "issuer": issuer,
+        "digest": version,
+    }
+    return _entry("credential", known_from, content if statement is None else content | {"statement": statement})
 
 
 def report_entry(type_id: str, issuer: str, as_of: datetime, known_from: datetime) -> bytes:

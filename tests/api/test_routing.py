@@ -8,7 +8,6 @@ import pytest
 from tests.api.service import LANGUAGES, RECOGNIZED, Service, assert_problem, assert_problem_shape
 
 GET_ONLY = [
-    "/v1/credentials",
     "/v1/credentials/cred_nobody",
     "/v1/jurisdictions",
     "/v1/authorities",
@@ -68,6 +67,13 @@ def test_a_method_that_an_address_does_not_take(service: Service, address: str, 
     response = service.request(method, address)
     assert_problem(response, 405, "route.method_not_allowed")
     assert "GET" in response.headers["allow"].split(", ")
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_an_address_of_two_routes_names_the_methods_of_both(service: Service, method: str) -> None:
+    response = service.request(method, "/v1/credentials")
+    assert_problem(response, 405, "route.method_not_allowed")
+    assert set(response.headers["allow"].split(", ")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("method", METHODS[1:])

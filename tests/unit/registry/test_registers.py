@@ -9,7 +9,7 @@ from registry.document import LocalText
 from registry.dossier import RegisterState
 from registry.finding import Finding
 from registry.policy import build_policy
-from registry.verification import place_of
+from registry.search import place_of
 from tests.unit.registry.specimens import (
     DAY,
     NOW,

@@ -1,0 +1,103 @@
+"""Keys to call with: shown once, kept as keyed hashes, never deleted."""
+
+import hmac
+import os
+import sqlite3
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from app.ports import ApiKey, Principal, StoreError
+from app.store.schema import failing_clearly
+from keys import base64url
+from registry.period import from_micros, to_micros
+
+ROLES = ("issuer", "relying_party", "operator", "auditor")
+_PURPOSE = b"accord-api-key-v1"
+_USED_EVERY = timedelta(minutes=1)
+"""So exact is the last use that is kept."""
+
+_MADE = """
+INSERT INTO api_key (key_id, hash, name, role, issuer, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"""
+_FIND = "SELECT no, key_id, name, role, issuer, expires_at, stopped_at, used_at FROM api_key WHERE hash = ?1"
+_USED = "UPDATE api_key SET used_at = ?2 WHERE no = ?1"
+_LIST = "SELECT key_id, name, role, issuer, created_at, expires_at, stopped_at, used_at FROM api_key ORDER BY no"
+_STOP = "UPDATE api_key SET stopped_at = ?2 WHERE key_id = ?1 AND stopped_at IS NULL"
+
+
+class SqliteApiKeys:
+    """Implements `app.ports.Principals` on a store file, and makes, lists and stops keys."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with failing_clearly(path):
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                timeout=10,
+                check_same_thread=False,
+            )
+            mode, secret = self._connection.execute("SELECT mode, secret FROM store_info").fetchone()
+        self._prefix = f"ak_{mode}_"
+        self._secret = hmac.digest(secret, _PURPOSE, "sha256")
+
+    def close(self) -> None:
+        """Lets the file go."""
+        self._connection.close()
+
+    def make(
+        self, name: str, role: str, issuer: str | None, now: datetime, expires_at: datetime | None
+    ) -> tuple[str, str]:
+        """Makes a key: its id, and the secret, which is kept nowhere. Raises `StoreError`."""
+        secret = self._prefix + base64url.encode(os.urandom(32))
+        key_id = f"key_{os.urandom(8).hex()}"
+        end = None if expires_at is None else to_micros(expires_at)
+        self._run(_MADE, key_id, self._hash(secret), name, role, issuer, to_micros(now), end)
+        return key_id, secret
+
+    def find(self, secret: str, now: datetime) -> Principal | None:
+        """Whose key this is, None for one that is unknown, stopped or expired."""
+        if not secret.startswith(self._prefix):
+            return None
+        row = self._run(_FIND, self._hash(secret)).fetchone()
+        if row is None:
+            return None
+        no, key_id, name, role, issuer, expires_at, stopped_at, used_at = row
+        if stopped_at is not None or (expires_at is not None and expires_at <= to_micros(now)):
+            return None
+        if used_at is None or to_micros(now - _USED_EVERY) >= used_at:
+            self._run(_USED, no, to_micros(now))
+        return Principal(key_id=key_id, name=name, role=role, issuer=issuer)
+
+    def all(self) -> tuple[ApiKey, ...]:
+        """Every key, in the order in which they were made."""
+
+        def instant(micros: int | None) -> datetime | None:
+            return None if micros is None else from_micros(micros)
+
+        return tuple(
+            ApiKey(
+                key_id=key_id,
+                name=name,
+                role=role,
+                issuer=issuer,
+                created_at=from_micros(created_at),
+                expires_at=instant(expires_at),
+                stopped_at=instant(stopped_at),
+                used_at=instant(used_at),
+            )
+            for key_id, name, role, issuer, created_at, expires_at, stopped_at, used_at in self._run(_LIST).fetchall()
+        )
+
+    def stop(self, key_id: str, now: datetime) -> bool:
+        """Stops a key from now on; False where it is unknown or was stopped before."""
+        return self._run(_STOP, key_id, to_micros(now)).rowcount == 1
+
+    def _hash(self, secret: str) -> bytes:
+        return hmac.digest(self._secret, secret.encode("utf-8", "surrogateescape"), "sha256")
+
+    def _run(self, statement: str, *parameters: object) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, parameters)
+        except sqlite3.Error as error:
+            raise StoreError(f"store {self._path}: {error}") from error
