@@ -1,14 +1,14 @@
 """A directory of keys: private keys, the public keys present and past, and the one that signs.
 
-`<label>-<kid>.pem` are private keys; `jwks.json` is what is published, newest last, and only ever grows; `active` is
-one line with the kid that signs. A crash leaves at worst a private key that was never published, or a published one
-that is not active yet.
+`<label>-<kid>.pem` are private keys, and with `.retired` behind it those that shall not sign again; `jwks.json` is what
+is published, newest last, and only ever grows; `active` is one line with the kid that signs. A crash leaves at worst a
+private key that was never published, or a published one that is not active yet.
 """
 
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keys import strict_json
@@ -21,17 +21,29 @@ from keys.public_key import PublicKey
 
 _LABEL = re.compile(r"[a-z]+")
 _KID = re.compile(r"[A-Za-z0-9_-]{43}")
-_PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.pem")
+_RETIRED = ".retired"
+_PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.pem({re.escape(_RETIRED)})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """A published key of the directory. The label is None when the private half is not here."""
+    """A published key of the directory. Label and file are those of its private half, None where that is not here."""
 
     kid: str
     alg: str
     label: str | None
     active: bool
+    retired: bool
+    file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A private half that is here."""
+
+    label: str
+    file: Path
+    retired: bool
 
 
 def create(
@@ -61,29 +73,62 @@ def create(
 def make_active(directory: Path, label: str, kid: str) -> None:
     """Has a published key sign from now on.
 
-    Raises CustodyError "key.label_malformed", "key.file_missing", "key.label_wrong", "key.not_published".
+    Raises CustodyError "key.label_malformed", "key.file_missing", "key.label_wrong", "key.retired",
+    "key.not_published".
     """
     _check_label(label)
     with files.exclusive(directory):
-        _check_usable(directory, label, kid)
+        _usable(directory, label, kid)
         _write_active(directory, kid)
 
 
-def load_active(directory: Path, label: str, passphrase: bytes) -> PemSigner:
-    """Opens the key that signs.
+def retire(directory: Path, kid: str) -> KeyEntry:
+    """Has a key never sign again: its file gets another name, and what it signed verifies as before.
 
-    Raises CustodyError "key.none_active", "key.active_damaged", "key.label_malformed", "key.label_wrong",
-    "key.not_published", "key.name_wrong" when the file holds another key than its name says, and what
-    `pem_file.load` raises.
+    To retire a key a second time changes nothing. Raises CustodyError "key.not_published", "key.active" for the key
+    that signs, "key.file_missing" where the private half is not here, "key.label_wrong".
+    """
+    with files.exclusive(directory):
+        entry = next((entry for entry in list_keys(directory) if entry.kid == kid), None)
+        if entry is None:
+            detail = f"{directory}: no key {quoted(kid)} is published; accord keys list shows those that are"
+            raise CustodyError("key.not_published", detail)
+        if entry.active:
+            mend = "have another key sign first: accord keys rotate"
+            raise CustodyError("key.active", f"{directory}: key {kid} is the one that signs; {mend}")
+        if entry.file is None:
+            detail = f"{directory}: the private half of {kid} is not here; retire it where it is"
+            raise CustodyError("key.file_missing", detail)
+        if entry.retired:
+            return entry
+        moved = entry.file.with_name(f"{entry.file.name}{_RETIRED}")
+        files.move(entry.file, moved)
+    return replace(entry, retired=True, file=moved)
+
+
+def find_active(directory: Path, label: str) -> KeyEntry:
+    """The key that signs, its private half unopened.
+
+    Raises CustodyError "key.none_active", "key.active_damaged", "key.label_malformed", "key.file_missing",
+    "key.label_wrong", "key.retired", "key.not_published", "key.jwks_damaged".
     """
     _check_label(label)
     kid = _active_kid(directory)
     if kid is None:
         raise CustodyError("key.none_active", f"{directory}: no key is active; create one, or make one active")
-    _check_usable(directory, label, kid)
-    path = _private_path(directory, label, kid)
+    return _usable(directory, label, kid)
+
+
+def load_active(directory: Path, label: str, passphrase: bytes) -> PemSigner:
+    """Opens the key that signs.
+
+    Raises what `find_active` raises, CustodyError "key.name_wrong" when the file holds another key than its name says,
+    and what `pem_file.load` raises.
+    """
+    entry = find_active(directory, label)
+    path = _private_path(directory, label, entry.kid)
     signer = pem_file.load(path, passphrase)
-    if signer.kid != kid:
+    if signer.kid != entry.kid:
         raise CustodyError("key.name_wrong", f"{path}: holds the key {signer.kid}; restore the file")
     return signer
 
@@ -101,11 +146,19 @@ def list_keys(directory: Path) -> tuple[KeyEntry, ...]:
 
     Raises CustodyError "key.directory_unreadable", "key.jwks_damaged", "key.active_damaged", "key.label_wrong".
     """
-    labels = _labels(directory)
+    held = _held(directory)
     active = _active_kid(directory)
-    return tuple(
-        KeyEntry(kid=key.kid, alg=key.alg, label=labels.get(key.kid), active=key.kid == active)
-        for key in _published(directory)
+    return tuple(_entry(key, held.get(key.kid), active) for key in _published(directory))
+
+
+def _entry(key: PublicKey, held: _Held | None, active: str | None) -> KeyEntry:
+    return KeyEntry(
+        kid=key.kid,
+        alg=key.alg,
+        label=held.label if held else None,
+        active=key.kid == active,
+        retired=held is not None and held.retired,
+        file=held.file if held else None,
     )
 
 
@@ -114,17 +167,22 @@ def _check_label(label: str) -> None:
         raise CustodyError("key.label_malformed", f"the label {quoted(label)} must be small letters a-z only")
 
 
-def _check_usable(directory: Path, label: str, kid: str) -> None:
-    """Refuses a key that is not here under the label, or whose signatures nobody could verify."""
-    found = _labels(directory).get(kid)
+def _usable(directory: Path, label: str, kid: str) -> KeyEntry:
+    """Refuses a key that is not here under the label, is retired, or whose signatures nobody could verify."""
+    found = _held(directory).get(kid)
     if found is None:
         path = directory / f"{label}-{kid[:48]}.pem"
         raise CustodyError("key.file_missing", f"{path}: there is no such file; restore it, or make another key active")
-    if found != label:
-        detail = f"{directory}: key {kid} is a {found} key, not a {label} key; make a {label} key active"
+    if found.label != label:
+        detail = f"{directory}: key {kid} is a {found.label} key, not a {label} key; make a {label} key active"
         raise CustodyError("key.label_wrong", detail)
-    if all(key.kid != kid for key in _published(directory)):
-        raise CustodyError("key.not_published", f"{directory}: key {kid} is not in jwks.json; restore that file")
+    if found.retired:
+        detail = f"{found.file}: key {kid} is retired and signs no more; make another key active, or a new one"
+        raise CustodyError("key.retired", detail)
+    for key in _published(directory):
+        if key.kid == kid:
+            return _entry(key, found, _active_kid(directory))
+    raise CustodyError("key.not_published", f"{directory}: key {kid} is not in jwks.json; restore that file")
 
 
 def _private_path(directory: Path, label: str, kid: str) -> Path:
@@ -157,17 +215,19 @@ def _published(directory: Path) -> tuple[PublicKey, ...]:
         raise CustodyError("key.jwks_damaged", f"{path}: {error.detail}; restore it") from error
 
 
-def _labels(directory: Path) -> dict[str, str]:
-    """Gives the label of every private key by kid."""
+def _held(directory: Path) -> dict[str, _Held]:
+    """Gives every private half that is here by kid. One that is here as retired is retired, whatever else is here."""
     try:
         names = sorted(os.listdir(directory))
     except OSError as error:
         raise CustodyError("key.directory_unreadable", f"{directory}: cannot be read: {error}") from error
-    labels: dict[str, str] = {}
+    found: dict[str, _Held] = {}
     for match in filter(None, map(_PRIVATE_FILE.fullmatch, names)):
-        label, kid = match.groups()
-        if kid in labels:
-            detail = f"{directory}: key {kid} is here as a {labels[kid]} and as a {label} key; remove the wrong file"
+        label, kid, retired = match.groups()
+        other = found.get(kid)
+        if other is not None and other.label != label:
+            detail = f"{directory}: key {kid} is here as a {other.label} and as a {label} key; remove the wrong file"
             raise CustodyError("key.label_wrong", detail)
-        labels[kid] = label
-    return labels
+        if other is None or not other.retired:
+            found[kid] = _Held(label=label, file=directory / match[0], retired=retired is not None)
+    return found
