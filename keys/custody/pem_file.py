@@ -34,6 +34,11 @@ class PemSigner:
         """The name of the key: its thumbprint."""
         return self.public.kid
 
+    @property
+    def remote(self) -> bool:
+        """False: the key is in memory."""
+        return False
+
     def sign(self, message: bytes) -> bytes:
         """Signs as JWS does (RFC 7518 §3)."""
         return self._sign(message)
