@@ -25,6 +25,7 @@ _STATUS = {
     "route.not_found": 404,
     "route.method_not_allowed": 405,
     "store.unavailable": 503,
+    "keys.unavailable": 503,
     "log.key_missing": 503,
     "internal.error": 500,
 }

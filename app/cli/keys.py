@@ -7,8 +7,6 @@ import typer
 from app.cli.outcome import USAGE, fail, failing_clearly, language
 
 if TYPE_CHECKING:
-    from app.settings import Settings
-    from keys.custody import Signer
     from keys.custody.key_directory import KeyEntry
 
 keys = typer.Typer(no_args_is_help=True)
@@ -28,9 +26,15 @@ ROTATE = (
 RETIRE = (
     "停用：私钥文件改名为 *.retired（仍为加密状态，不删除），此后不再用它签名，也不能再启用；"
     "公钥留在 JWKS 中，其签发的凭证照常可核验。正在签名的密钥不能停用，请先更换。"
+    "私钥在密码设备上时，改名的是指明其位置的文件，私钥仍在设备内，须用设备自带的工具销毁。"
     " / Put a key out of use: its private file is renamed to *.retired (still encrypted, not deleted) and never signs"
     " or is activated again; its public half stays in the JWKS, so what it signed still verifies. The key that signs"
-    " cannot be retired: rotate first."
+    " cannot be retired: rotate first. Of a key on a token, what is renamed is the file that says where it is: the key"
+    " stays on the token until the token's own tool destroys it."
+)
+ON_TOKEN = (
+    "在 PKCS#11 密码设备内生成，私钥不出设备（ACCORD_PKCS11_MODULE、ACCORD_PKCS11_TOKEN、ACCORD_PKCS11_PIN_FILE）"
+    " / on a PKCS#11 token, which it never leaves"
 )
 LIST = (
     "列出已公布的密钥：标识、算法、模式、状态、私钥所在。"
@@ -46,15 +50,19 @@ ACTIVATE = (
 def generate(
     alg: Annotated[str, typer.Option(help="签名算法 / algorithm: ES256, Ed25519, SM2")] = "ES256",
     activate: Annotated[bool, typer.Option(help="立即改用此密钥签名 / sign with it from now on")] = False,
+    pkcs11: Annotated[bool, typer.Option("--pkcs11", help=ON_TOKEN)] = False,
     json: Json = False,
 ) -> None:
     """Makes a key for the store's mode, and the log's key where there is none."""
+    from app.bootstrap import make_key
     from app.settings import Settings
+    from app.store.schema import check
 
     settings = Settings()
     _check_algorithm(alg)
     with failing_clearly():
-        signer, mode = _make(settings, alg, activate=activate)
+        mode = check(settings.store_path).mode
+        signer = make_key(settings, mode, alg, activate=activate, on_token=pkcs11)
     if json:
         _print_json({"kid": signer.kid, "alg": signer.alg, "mode": mode})
     else:
@@ -66,10 +74,14 @@ def rotate(
     alg: Annotated[
         str | None, typer.Option(help="签名算法，默认与原密钥相同 / algorithm; default: that of the former key")
     ] = None,
+    pkcs11: Annotated[
+        bool | None, typer.Option("--pkcs11/--file", help=f"{ON_TOKEN}；默认与原密钥相同 / default: as the former key")
+    ] = None,
     json: Json = False,
     lang: Lang = None,
 ) -> None:
     """Replaces the key that signs."""
+    from app.bootstrap import make_key
     from app.messages import messages
     from app.settings import Settings
     from app.store.schema import check
@@ -79,8 +91,10 @@ def rotate(
     if alg is not None:
         _check_algorithm(alg)
     with failing_clearly():
-        former = key_directory.find_active(settings.keys_path, check(settings.store_path).mode)
-        signer, mode = _make(settings, alg or former.alg, activate=True)
+        mode = check(settings.store_path).mode
+        former = key_directory.find_active(settings.keys_path, mode)
+        on_token = former.place is not None if pkcs11 is None else pkcs11
+        signer = make_key(settings, mode, alg or former.alg, activate=True, on_token=on_token)
     if json:
         _print_json({"kid": signer.kid, "alg": signer.alg, "mode": mode, "former": former.kid})
     else:
@@ -100,7 +114,8 @@ def retire(kid: Kid, json: Json = False, lang: Lang = None) -> None:
     if json:
         _print_json(_shown(entry))
     else:
-        typer.echo(catalogue.word("key.retired", kid=entry.kid, file=str(entry.file)))
+        word = "key.retired" if entry.place is None else "key.retired_on_token"
+        typer.echo(catalogue.word(word, kid=entry.kid, file=str(entry.file), place=_where(entry) or ""))
 
 
 @keys.command(
@@ -121,7 +136,7 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
         return
     for entry in entries:
         state = catalogue.word(f"key.state.{_state(entry)}")
-        where = entry.file or catalogue.word("key.elsewhere")
+        where = _where(entry) or catalogue.word("key.elsewhere")
         typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'} {state} {where}")
 
 
@@ -136,17 +151,6 @@ def activate(kid: Kid) -> None:
     with failing_clearly():
         key_directory.make_active(settings.keys_path, check(settings.store_path).mode, kid)
     typer.echo(kid)
-
-
-def _make(settings: "Settings", alg: str, *, activate: bool) -> "tuple[Signer, str]":
-    from app.bootstrap import key_passphrase, make_log_key
-    from app.store.schema import check
-    from keys.custody import key_directory
-
-    mode = check(settings.store_path).mode
-    signer = key_directory.create(settings.keys_path, mode, key_passphrase(settings), activate=activate, alg=alg)
-    make_log_key(settings, mode)
-    return signer, mode
 
 
 def _check_algorithm(alg: str) -> None:
@@ -171,8 +175,15 @@ def _shown(entry: "KeyEntry") -> dict[str, object]:
         "mode": entry.label,
         "active": entry.active,
         "state": _state(entry),
-        "private": None if entry.file is None else str(entry.file),
+        "private": _where(entry),
     }
+
+
+def _where(entry: "KeyEntry") -> str | None:
+    """Where the private half is: a file, or a place on a token (RFC 7512)."""
+    if entry.place is not None:
+        return entry.place.uri()
+    return None if entry.file is None else str(entry.file)
 
 
 def _print_json(content: object) -> None:

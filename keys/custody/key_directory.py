@@ -1,33 +1,44 @@
 """A directory of keys: private keys, the public keys present and past, and the one that signs.
 
-`<label>-<kid>.pem` are private keys, and with `.retired` behind it those that shall not sign again; `jwks.json` is what
-is published, newest last, and only ever grows; `active` is one line with the kid that signs. A crash leaves at worst a
-private key that was never published, or a published one that is not active yet.
+`<label>-<kid>.pem` are private keys, `<label>-<kid>.token` say where on a PKCS #11 token one is (a URI, RFC 7512), and
+with `.retired` behind it those that shall not sign again; `jwks.json` is what is published, newest last, and only ever
+grows; `active` is one line with the kid that signs. A crash leaves at worst a private key that was never published, or
+a published one that is not active yet.
 """
 
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from keys import strict_json
 from keys.algorithms.ecdsa import ES256
-from keys.custody import files, pem_file
+from keys.custody import Signer, files, pem_file, pkcs11
 from keys.custody.pem_file import PemSigner
+from keys.custody.pkcs11 import TokenSigner
+from keys.custody.token import Token, TokenKey
 from keys.errors import CustodyError, KeysError, quoted
 from keys.key_ring import KeyRing
 from keys.public_key import PublicKey
 
+Made = TypeVar("Made", bound=Signer)
+
 _LABEL = re.compile(r"[a-z]+")
 _KID = re.compile(r"[A-Za-z0-9_-]{43}")
+_ON_TOKEN = ".token"
 _RETIRED = ".retired"
-_PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.pem({re.escape(_RETIRED)})?")
+_PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.(pem|token)({re.escape(_RETIRED)})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """A published key of the directory. Label and file are those of its private half, None where that is not here."""
+    """A published key of the directory. Label and file are those of its private half, None where that is not here.
+
+    `place` is where on a token it is; None where it is in the file itself.
+    """
 
     kid: str
     alg: str
@@ -35,14 +46,16 @@ class KeyEntry:
     active: bool
     retired: bool
     file: Path | None
+    place: TokenKey | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A private half that is here."""
+    """A private half that is here, or is said to be on a token."""
 
     label: str
     file: Path
+    on_token: bool
     retired: bool
 
 
@@ -54,15 +67,42 @@ def create(
     Raises CustodyError "key.label_malformed", "key.jwks_damaged", "key.active_damaged", and what `pem_file.generate`
     raises.
     """
+
+    def make() -> PemSigner:
+        temporary = directory / ".pem.new"
+        files.discard(temporary)
+        signer = pem_file.generate(temporary, passphrase, alg)
+        files.move(temporary, _private_path(directory, label, signer.kid))
+        return signer
+
+    return _enter(directory, label, make, activate=activate)
+
+
+def create_on_token(
+    directory: Path, label: str, token: Token, name: str, *, activate: bool = False, alg: str = ES256.name
+) -> TokenSigner:
+    """Makes a key on a token, there under a name, and publishes it like one in a file.
+
+    A crash may also leave a key on the token that nothing here names. Raises CustodyError as `create` does, and what
+    `pkcs11.generate` raises.
+    """
+
+    def make() -> TokenSigner:
+        signer = pkcs11.generate(token, name, alg)
+        path = directory / f"{label}-{signer.kid}{_ON_TOKEN}"
+        files.create(path, f"{signer.place.uri()}\n".encode("ascii"))
+        return signer
+
+    return _enter(directory, label, make, activate=activate)
+
+
+def _enter(directory: Path, label: str, make: Callable[[], Made], *, activate: bool) -> Made:
     _check_label(label)
     files.make_directory(directory)
     with files.exclusive(directory):
         published = _published(directory)
         active = _active_kid(directory)
-        temporary = directory / ".pem.new"
-        files.discard(temporary)
-        signer = pem_file.generate(temporary, passphrase, alg)
-        files.move(temporary, _private_path(directory, label, signer.kid))
+        signer = make()
         jwks = KeyRing(keys=(*published, signer.public)).jwks()
         files.replace(directory / "jwks.json", json.dumps(jwks, indent=2).encode("ascii") + b"\n")
         if activate or active is None:
@@ -115,22 +155,39 @@ def find_active(directory: Path, label: str) -> KeyEntry:
     _check_label(label)
     kid = _active_kid(directory)
     if kid is None:
-        raise CustodyError("key.none_active", f"{directory}: no key is active; create one, or make one active")
+        detail = f"{directory}: no key is active; create one (accord keys generate), or activate one"
+        raise CustodyError("key.none_active", detail)
     return _usable(directory, label, kid)
 
 
 def load_active(directory: Path, label: str, passphrase: bytes) -> PemSigner:
-    """Opens the key that signs.
+    """Opens the key that signs, from its file.
 
-    Raises what `find_active` raises, CustodyError "key.name_wrong" when the file holds another key than its name says,
-    and what `pem_file.load` raises.
+    Raises what `find_active` raises, CustodyError "key.on_token" when it is not in a file, "key.name_wrong" when the
+    file holds another key than its name says, and what `pem_file.load` raises.
     """
     entry = find_active(directory, label)
+    if entry.place is not None:
+        raise CustodyError(
+            "key.on_token", f"{directory}: key {entry.kid} is on a token, {entry.place.uri()}; open it there"
+        )
     path = _private_path(directory, label, entry.kid)
     signer = pem_file.load(path, passphrase)
     if signer.kid != entry.kid:
         raise CustodyError("key.name_wrong", f"{path}: holds the key {signer.kid}; restore the file")
     return signer
+
+
+def load_active_on_token(directory: Path, label: str, token: Token) -> TokenSigner:
+    """Opens the key that signs, on its token.
+
+    Raises what `find_active` raises, CustodyError "key.not_on_token" when it is in a file, and what `pkcs11.load`
+    raises.
+    """
+    entry = find_active(directory, label)
+    if entry.place is None:
+        raise CustodyError("key.not_on_token", f"{directory}: key {entry.kid} is in a file, not on a token; open that")
+    return pkcs11.load(token, entry.place, load_ring(directory).find(entry.kid))
 
 
 def load_ring(directory: Path) -> KeyRing:
@@ -159,7 +216,19 @@ def _entry(key: PublicKey, held: _Held | None, active: str | None) -> KeyEntry:
         active=key.kid == active,
         retired=held is not None and held.retired,
         file=held.file if held else None,
+        place=_place(held.file) if held is not None and held.on_token else None,
     )
+
+
+def _place(path: Path) -> TokenKey:
+    """Reads where on a token a key is. Raises CustodyError "key.place_damaged", and what `files.read_secret` raises."""
+    try:
+        return TokenKey.from_uri(files.read_secret(path).decode("ascii").removesuffix("\n"))
+    except UnicodeDecodeError as error:
+        raise CustodyError("key.place_damaged", f"{path}: does not say where a key is; restore it") from error
+    except CustodyError as error:
+        detail = error.detail if str(path) in error.detail else f"{path}: {error.detail}"
+        raise CustodyError(error.code, detail) from error
 
 
 def _check_label(label: str) -> None:
@@ -223,11 +292,16 @@ def _held(directory: Path) -> dict[str, _Held]:
         raise CustodyError("key.directory_unreadable", f"{directory}: cannot be read: {error}") from error
     found: dict[str, _Held] = {}
     for match in filter(None, map(_PRIVATE_FILE.fullmatch, names)):
-        label, kid, retired = match.groups()
+        label, kid, form, retired = match.groups()
         other = found.get(kid)
         if other is not None and other.label != label:
             detail = f"{directory}: key {kid} is here as a {other.label} and as a {label} key; remove the wrong file"
             raise CustodyError("key.label_wrong", detail)
-        if other is None or not other.retired:
-            found[kid] = _Held(label=label, file=directory / match[0], retired=retired is not None)
+        if other is not None and other.on_token != (form == "token"):
+            detail = f"{directory}: key {kid} is here in a file and on a token; remove the file that is wrong"
+            raise CustodyError("key.place_twice", detail)
+        # Sorted, what is retired comes after what is not.
+        found[kid] = _Held(
+            label=label, file=directory / match[0], on_token=form == "token", retired=retired is not None
+        )
     return found

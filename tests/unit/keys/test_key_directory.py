@@ -51,7 +51,7 @@ def test_the_first_key_is_published_and_active(directory: Path, first: PemSigner
     assert load_active(directory, "test", passphrase) == first
     assert load_ring(directory).keys == (first.public,)
     file = directory / f"test-{first.kid}.pem"
-    expected = KeyEntry(kid=first.kid, alg="ES256", label="test", active=True, retired=False, file=file)
+    expected = KeyEntry(kid=first.kid, alg="ES256", label="test", active=True, retired=False, file=file, place=None)
     assert list_keys(directory) == (expected,)
     assert find_active(directory, "test") == expected
 
