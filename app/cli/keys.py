@@ -69,13 +69,17 @@ def generate(
         typer.echo(signer.kid)
 
 
-@keys.command("rotate", help=ROTATE)
+@keys.command("rotate", help=ROTATE, short_help="更换签名密钥 / Have a new key sign from now on")
 def rotate(
     alg: Annotated[
         str | None, typer.Option(help="签名算法，默认与原密钥相同 / algorithm; default: that of the former key")
     ] = None,
     pkcs11: Annotated[
-        bool | None, typer.Option("--pkcs11/--file", help=f"{ON_TOKEN}；默认与原密钥相同 / default: as the former key")
+        bool | None,
+        typer.Option(
+            "--pkcs11/--file",
+            help="在密码设备内生成，或存入文件；默认与原密钥相同 / on a token or in a file; default: as the former key",
+        ),
     ] = None,
     json: Json = False,
     lang: Lang = None,
@@ -101,7 +105,7 @@ def rotate(
         typer.echo(catalogue.word("key.rotated", kid=signer.kid, alg=signer.alg, former=former.kid))
 
 
-@keys.command("retire", help=RETIRE)
+@keys.command("retire", help=RETIRE, short_help="停用密钥，公钥仍公布 / Put a key out of use; it stays published")
 def retire(kid: Kid, json: Json = False, lang: Lang = None) -> None:
     """Puts a key out of use; its public half stays published."""
     from app.messages import messages
@@ -118,10 +122,7 @@ def retire(kid: Kid, json: Json = False, lang: Lang = None) -> None:
         typer.echo(catalogue.word(word, kid=entry.kid, file=str(entry.file), place=_where(entry) or ""))
 
 
-@keys.command(
-    "list",
-    help="列出已公布的密钥、是否启用、私钥所在 / List published keys, which signs, and where the private halves are",
-)
+@keys.command("list", help=LIST)
 def list_keys(json: Json = False, lang: Lang = None) -> None:
     """Lists published keys, newest last."""
     from app.messages import messages

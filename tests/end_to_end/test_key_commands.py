@@ -29,11 +29,12 @@ def listed(home: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def verified_elsewhere(receipt: str, jwks: bytes, folder: Path) -> Outcome:
+def verified_elsewhere(receipt: str, jwks: bytes, folder: Path, **settings: str) -> Outcome:
     """Checked where there is neither store nor key."""
     folder.mkdir(exist_ok=True)
     (folder / "k.json").write_bytes(jwks)
-    return accord(folder / "nothing", "verify-receipt", "-", "--jwks", "k.json", "--json", given=receipt, cwd=folder)
+    command = ("verify-receipt", "-", "--jwks", "k.json", "--json")
+    return accord(folder / "nothing", *command, given=receipt, cwd=folder, **settings)
 
 
 def assert_no_character_can_change(receipt: str, jwks: bytes, folder: Path) -> None:
@@ -81,6 +82,16 @@ def test_a_service_publishes_keys_of_every_algorithm(home: Path, tmp_path: Path)
     for receipt in receipts:
         assert verified_elsewhere(receipt, jwks, tmp_path / "elsewhere").code == 0
     assert_no_character_can_change(receipts[-1], jwks, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("backend", ["openssl", "python"])
+def test_a_receipt_by_sm2_verifies_by_either_backend(home: Path, tmp_path: Path, backend: str) -> None:
+    require_keys_for("SM2")
+    assert accord(home, "keys", "rotate", "--alg", "SM2").code == 0
+    receipt, jwks = receipt_of(home), (home / "keys" / "jwks.json").read_bytes()
+    changed = receipt[:-5] + ("A" if receipt[-5] != "A" else "B") + receipt[-4:]
+    for given, code in ((receipt, 0), (changed, 1)):
+        assert verified_elsewhere(given, jwks, tmp_path / "elsewhere", ACCORD_SM2_BACKEND=backend).code == code
 
 
 def test_a_key_is_generated_for_an_algorithm(home: Path) -> None:

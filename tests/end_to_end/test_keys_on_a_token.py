@@ -69,7 +69,10 @@ def test_a_key_is_rotated_onto_a_token_and_receipts_verify_without_it(
     # Rotation stays on the token and keeps the algorithm, and the key from the file may now be retired.
     again = accord(home, "keys", "rotate", "--alg=Ed25519", **settings)
     assert again.code == 0
-    assert accord(home, "keys", "retire", made["kid"]).code == 0
+    retired = accord(home, "keys", "retire", made["kid"], "--lang=en")
+    assert (retired.code, retired.errors) == (0, "")
+    assert second["private"] in retired.out
+    assert "still on the token" in retired.out
     assert accord(home, "keys", "retire", first["kid"]).code == 0
     entries = listed(home)
     assert [entry["state"] for entry in entries] == ["retired", "retired", "active"]
