@@ -53,6 +53,7 @@ examples: .venv/.runtime ## 更新接口文档示例 · write the examples of th
 lock: .venv-lock/.ready ## 更新依赖锁定文件 · pin the newest dependencies anew
 	@$(COMPILE) --group build --group dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --group build --extra pkcs11 --constraint requirements-dev.lock --output-file requirements-pkcs11.lock pyproject.toml
 
 clean: ## 删除生成的文件 · remove what was generated (not var/)
 	@rm -rf .venv .venv-lock build dist *.egg-info htmlcov .coverage .coverage.* coverage.xml \

@@ -26,7 +26,9 @@ from app.usecases.recognize import Recognizer
 from app.usecases.take_statement import StatementTaker
 from app.usecases.verify_lock import LockVerifier
 from keys.algorithms.ed25519 import ED25519
-from keys.custody import Signer, key_directory, passphrase
+from keys.custody import Signer, key_directory, passphrase, pin
+from keys.custody.token import Token
+from keys.errors import CustodyError
 from keys.key_ring import KeyRing
 from keys.note import NoteKey
 from keys.path_validation.finder import PathFinder
@@ -138,8 +140,8 @@ def issuer_name(settings: Settings, mode: str) -> str:
 
 
 def load_signer(settings: Settings, mode: str) -> Signer:
-    """The active signing key of the store's mode. Raises `keys.errors.CustodyError`."""
-    return key_directory.load_active(settings.keys_path, mode, key_passphrase(settings))
+    """The active signing key of the store's mode, from its file or on its token. Raises `keys.errors.CustodyError`."""
+    return _load(settings.keys_path, settings, mode)
 
 
 def load_log_signer(settings: Settings, mode: str) -> Signer | None:
@@ -147,14 +149,62 @@ def load_log_signer(settings: Settings, mode: str) -> Signer | None:
     folder = settings.keys_path / LOG_KEYS
     if not (folder / "jwks.json").exists():
         return None
+    return _load(folder, settings, mode)
+
+
+def _load(folder: Path, settings: Settings, mode: str) -> Signer:
+    # The key directory alone says which key signs and where it is; settings only open it.
+    if key_directory.find_active(folder, mode).place is not None:
+        return key_directory.load_active_on_token(folder, mode, key_token(settings))
     return key_directory.load_active(folder, mode, key_passphrase(settings))
 
 
-def make_log_key(settings: Settings, mode: str) -> None:
-    """Makes the log's key unless there is one. It stays: who keeps checkpoints knows the log by it."""
+def make_key(settings: Settings, mode: str, alg: str, *, activate: bool, on_token: bool) -> Signer:
+    """Makes a signing key, and the log's key where there is none. Raises `keys.errors.CustodyError`."""
+    folder = settings.keys_path
+    if on_token:
+        name = settings.pkcs11_key_label
+        signer: Signer = key_directory.create_on_token(
+            folder, mode, key_token(settings), name, activate=activate, alg=alg
+        )
+    else:
+        signer = key_directory.create(folder, mode, key_passphrase(settings), activate=activate, alg=alg)
+    make_log_key(settings, mode, on_token=on_token)
+    return signer
+
+
+def make_log_key(settings: Settings, mode: str, *, on_token: bool = False) -> None:
+    """Makes the log's key unless there is one. It stays: who keeps checkpoints knows the log by it.
+
+    On a token where that has keys for Ed25519, else in a file.
+    """
     folder = settings.keys_path / LOG_KEYS
-    if not (folder / "jwks.json").exists():
-        key_directory.create(folder, mode, key_passphrase(settings), alg=ED25519.name)
+    if (folder / "jwks.json").exists():
+        return
+    if on_token:
+        name = f"{settings.pkcs11_key_label}-{LOG_KEYS}"
+        try:
+            key_directory.create_on_token(folder, mode, key_token(settings), name, alg=ED25519.name)
+            return
+        except CustodyError as error:
+            if error.code != "key.kind":
+                raise
+    key_directory.create(folder, mode, key_passphrase(settings), alg=ED25519.name)
+
+
+def key_token(settings: Settings) -> Token:
+    """The token that holds signing keys, unopened. Raises `keys.errors.CustodyError`."""
+    if settings.pkcs11_module is None:
+        detail = "no PKCS #11 module is set; set ACCORD_PKCS11_MODULE to the shared library that came with the token"
+        raise CustodyError("key.module_unset", detail)
+    if not settings.pkcs11_token:
+        raise CustodyError("key.token_unset", "no token is named; set ACCORD_PKCS11_TOKEN to its label")
+    secret = settings.pkcs11_pin.get_secret_value() if settings.pkcs11_pin is not None else None
+    return Token(
+        module=settings.pkcs11_module,
+        label=settings.pkcs11_token,
+        pin=pin.from_sources(settings.pkcs11_pin_file, secret),
+    )
 
 
 def key_passphrase(settings: Settings) -> bytes:

@@ -23,6 +23,16 @@ class Settings(BaseSettings):
     """Passphrase of the private keys; or give a file."""
     key_passphrase_file: Path | None = None
     """File with the passphrase, mode 0600."""
+    pkcs11_module: Path | None = None
+    """The PKCS #11 module (a shared library) of the token that holds signing keys."""
+    pkcs11_token: str | None = None
+    """The label of that token."""
+    pkcs11_key_label: str = "accord"
+    """The label that new keys get on it."""
+    pkcs11_pin: SecretStr | None = None
+    """The token's user PIN; or give a file."""
+    pkcs11_pin_file: Path | None = None
+    """File with the PIN, mode 0600."""
     issuer: str | None = None
     """`iss` of receipts. A live store needs one; a test store is `urn:accord:test` unless told otherwise."""
     access_log: bool = True

@@ -9,11 +9,11 @@ from starlette.types import Receive, Scope, Send
 from app import clock
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.middleware import request_language, send_bytes
+from app.api.signing import signed_receipt
 from app.bootstrap import Node
 from app.messages import messages, negotiate
 from app.ports import StoreError
 from app.presentation import answer_view, to_json
-from app.usecases.issue_receipt import issue_receipt
 from app.usecases.verify_lock import Attempt
 from registry.errors import Fault, QueryRefused
 from registry.policy import Policy
@@ -112,7 +112,7 @@ class VerificationEndpoint:
         catalogue = messages(negotiate(request_language(scope)))
         view = answer_view(decision, catalogue, node.origin)
         view["evaluated_at"] = now
-        view["receipt"] = issue_receipt(decision, node.origin, node.signer, now)
+        view["receipt"] = await signed_receipt(decision, node, now)
         view["request_id"] = scope["request_id"]
         answer = catalogue.language.encode() + b"\n" + to_json(view)
         return answer if node.verifier.use(attempt, decision, answer, now) else None

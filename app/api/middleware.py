@@ -15,6 +15,7 @@ from app import clock, telemetry
 from app.api.problems import MEDIA_TYPE, Problem, problem, problem_body
 from app.messages import messages, negotiate
 from app.ports import StoreError
+from keys.errors import CustodyError
 from registry.errors import QueryRefused
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -100,6 +101,11 @@ async def refuse(request: Request, error: Exception) -> Response:
     elif isinstance(error, StoreError):
         telemetry.failure(scope["request_id"], error)
         found, headers = problem("store.unavailable"), {"Retry-After": RETRY_AFTER_SECONDS}
+    elif isinstance(error, CustodyError):
+        telemetry.failure(scope["request_id"], error)
+        # Whoever runs the node has to mend it, and the detail says how; it never carries a secret.
+        telemetry.notice("keys", code=error.code, detail=error.detail)
+        found, headers = problem("keys.unavailable"), {"Retry-After": RETRY_AFTER_SECONDS}
     else:
         telemetry.failure(scope["request_id"], error)
         found = problem("internal.error")
@@ -119,7 +125,7 @@ def _methods(scope: Scope) -> set[str]:
     return {method for route in routes for method in route.methods}
 
 
-REFUSED: tuple[type[Exception], ...] = (QueryRefused, Problem, HTTPException, StoreError, Exception)
+REFUSED: tuple[type[Exception], ...] = (QueryRefused, Problem, HTTPException, StoreError, CustodyError, Exception)
 """What `refuse` answers; the last of them is the bug that nobody foresaw."""
 
 

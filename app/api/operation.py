@@ -1,12 +1,14 @@
 """Whether a node lives, is ready, and what it is made of."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from app import clock
+from app import clock, telemetry
 from app.bootstrap import Node
 from app.ports import StoreError
 from app.store.schema import HEAD
+from keys.errors import CustodyError
 from registry.policy import Policy
 
 STANDARDS = (
@@ -85,11 +87,22 @@ async def _stale_registers(node: Node) -> list[str]:
     return stale
 
 
+async def _keys(node: Node) -> dict[str, Any]:
+    """Whether the signing key signs: one on a token may be gone. Public, so a code only; the log has the detail."""
+    try:
+        if node.signer.remote:
+            await asyncio.to_thread(node.signer.sign, b"accord: ready?")
+    except CustodyError as error:
+        telemetry.notice("keys", code=error.code, detail=error.detail)
+        return {"name": "keys", "ready": False, "detail": error.code}
+    return {"name": "keys", "ready": True, "detail": f"signing with {node.signer.kid}"}
+
+
 async def readiness(node: Node) -> dict[str, Any]:
     """Ready by part: store, schema, keys, registers. Stale registers are named; they make answers indeterminate."""
     parts = [
         {"name": "schema", "ready": node.state.revision == HEAD, "detail": f"revision {node.state.revision}"},
-        {"name": "keys", "ready": True, "detail": f"signing with {node.signer.kid}"},
+        await _keys(node),
     ]
     try:
         node.reader.probe()

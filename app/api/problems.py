@@ -38,6 +38,7 @@ _STATUS = {
     "credential.changed": 412,
     "precondition.missing": 428,
     "store.unavailable": 503,
+    "keys.unavailable": 503,
     "log.key_missing": 503,
     "internal.error": 500,
 }

@@ -9,10 +9,10 @@ from starlette.types import Receive, Scope, Send
 from app import clock
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.middleware import header, request_language, send_bytes
+from app.api.signing import signed_receipt
 from app.bootstrap import Node
 from app.messages import messages, negotiate
 from app.presentation import answer_view, to_json
-from app.usecases.issue_receipt import issue_receipt
 from registry.query import Question
 
 RECOGNITIONS = "/v1/recognitions"
@@ -116,6 +116,6 @@ class RecognitionEndpoint:
                 await send({"type": "http.response.body"})
                 return
         view["evaluated_at"] = now
-        view["receipt"] = issue_receipt(decision, node.origin, node.signer, now)
+        view["receipt"] = await signed_receipt(decision, node, now)
         view["request_id"] = scope["request_id"]
         await send_bytes(send, 200, to_json(view), headers)

@@ -1,62 +1,148 @@
-"""`accord keys`: generate and list signing keys."""
+"""`accord keys`: make, change, retire and list the keys that sign receipts."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.outcome import fail, failing_clearly
+from app.cli.outcome import USAGE, fail, failing_clearly, language
+
+if TYPE_CHECKING:
+    from keys.custody.key_directory import KeyEntry
 
 keys = typer.Typer(no_args_is_help=True)
 
+Json = Annotated[bool, typer.Option("--json", help="JSON")]
+Lang = Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")]
+Kid = Annotated[str, typer.Argument(help="密钥标识 / key id")]
 
-@keys.command("generate", help="生成密钥；尚无启用密钥时即启用 / Make a key; it signs if none does yet")
+GENERATE = (
+    "生成密钥并公布其公钥；尚无启用密钥时即启用。 / Make a key and publish its public half; it signs if none does yet."
+)
+ROTATE = (
+    "更换：生成新密钥并即由它签名；原密钥的公钥仍然公布，其签发的凭证照常可核验。运行中的服务重启后改用新密钥。"
+    " / Make a new key and have it sign from now on. The former stays published, and what it signed still verifies."
+    " A running service changes over when it is started again."
+)
+RETIRE = (
+    "停用：私钥文件改名为 *.retired（仍为加密状态，不删除），此后不再用它签名，也不能再启用；"
+    "公钥留在 JWKS 中，其签发的凭证照常可核验。正在签名的密钥不能停用，请先更换。"
+    "私钥在密码设备上时，改名的是指明其位置的文件，私钥仍在设备内，须用设备自带的工具销毁。"
+    " / Put a key out of use: its private file is renamed to *.retired (still encrypted, not deleted) and never signs"
+    " or is activated again; its public half stays in the JWKS, so what it signed still verifies. The key that signs"
+    " cannot be retired: rotate first. Of a key on a token, what is renamed is the file that says where it is: the key"
+    " stays on the token until the token's own tool destroys it."
+)
+ON_TOKEN = (
+    "在 PKCS#11 密码设备内生成，私钥不出设备（ACCORD_PKCS11_MODULE、ACCORD_PKCS11_TOKEN、ACCORD_PKCS11_PIN_FILE）"
+    " / on a PKCS#11 token, which it never leaves"
+)
+LIST = (
+    "列出已公布的密钥：标识、算法、模式、状态、私钥所在。"
+    " / List published keys: id, algorithm, mode, state, and where the private half is."
+)
+ACTIVATE = (
+    "改用某个已有密钥签名；运行中的服务重启后生效。"
+    " / Sign with this key from now on; a running service changes over when it is started again."
+)
+
+
+@keys.command("generate", help=GENERATE)
 def generate(
+    alg: Annotated[str, typer.Option(help="签名算法 / algorithm: ES256, Ed25519, SM2")] = "ES256",
     activate: Annotated[bool, typer.Option(help="立即改用此密钥签名 / sign with it from now on")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+    pkcs11: Annotated[bool, typer.Option("--pkcs11", help=ON_TOKEN)] = False,
+    json: Json = False,
 ) -> None:
     """Makes a key for the store's mode, and the log's key where there is none."""
-    from app.bootstrap import key_passphrase, make_log_key
+    from app.bootstrap import make_key
     from app.settings import Settings
     from app.store.schema import check
-    from keys.custody import key_directory
 
     settings = Settings()
+    _check_algorithm(alg)
     with failing_clearly():
         mode = check(settings.store_path).mode
-        signer = key_directory.create(settings.keys_path, mode, key_passphrase(settings), activate=activate)
-        make_log_key(settings, mode)
+        signer = make_key(settings, mode, alg, activate=activate, on_token=pkcs11)
     if json:
-        import orjson
-
-        typer.echo(orjson.dumps({"kid": signer.kid, "alg": signer.alg, "mode": mode}).decode())
+        _print_json({"kid": signer.kid, "alg": signer.alg, "mode": mode})
     else:
         typer.echo(signer.kid)
 
 
-@keys.command("list", help="列出密钥 / List keys")
-def list_keys(json: Annotated[bool, typer.Option("--json", help="JSON")] = False) -> None:
-    """Lists published keys, newest last."""
-    import orjson
+@keys.command("rotate", help=ROTATE, short_help="更换签名密钥 / Have a new key sign from now on")
+def rotate(
+    alg: Annotated[
+        str | None, typer.Option(help="签名算法，默认与原密钥相同 / algorithm; default: that of the former key")
+    ] = None,
+    pkcs11: Annotated[
+        bool | None,
+        typer.Option(
+            "--pkcs11/--file",
+            help="在密码设备内生成，或存入文件；默认与原密钥相同 / on a token or in a file; default: as the former key",
+        ),
+    ] = None,
+    json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Replaces the key that signs."""
+    from app.bootstrap import make_key
+    from app.messages import messages
+    from app.settings import Settings
+    from app.store.schema import check
+    from keys.custody import key_directory
 
+    settings, catalogue = Settings(), messages(language(lang))
+    if alg is not None:
+        _check_algorithm(alg)
+    with failing_clearly():
+        mode = check(settings.store_path).mode
+        former = key_directory.find_active(settings.keys_path, mode)
+        on_token = former.place is not None if pkcs11 is None else pkcs11
+        signer = make_key(settings, mode, alg or former.alg, activate=True, on_token=on_token)
+    if json:
+        _print_json({"kid": signer.kid, "alg": signer.alg, "mode": mode, "former": former.kid})
+    else:
+        typer.echo(catalogue.word("key.rotated", kid=signer.kid, alg=signer.alg, former=former.kid))
+
+
+@keys.command("retire", help=RETIRE, short_help="停用密钥，公钥仍公布 / Put a key out of use; it stays published")
+def retire(kid: Kid, json: Json = False, lang: Lang = None) -> None:
+    """Puts a key out of use; its public half stays published."""
+    from app.messages import messages
     from app.settings import Settings
     from keys.custody import key_directory
-    from keys.errors import KeysError
 
+    catalogue = messages(language(lang))
     with failing_clearly():
-        try:
-            entries = key_directory.list_keys(Settings().keys_path)
-        except KeysError as error:
-            fail(f"密钥 / keys: {error.detail}")
+        entry = key_directory.retire(Settings().keys_path, kid)
     if json:
-        listed = [{"kid": e.kid, "alg": e.alg, "mode": e.label, "active": e.active} for e in entries]
-        typer.echo(orjson.dumps(listed).decode())
+        _print_json(_shown(entry))
+    else:
+        word = "key.retired" if entry.place is None else "key.retired_on_token"
+        typer.echo(catalogue.word(word, kid=entry.kid, file=str(entry.file), place=_where(entry) or ""))
+
+
+@keys.command("list", help=LIST)
+def list_keys(json: Json = False, lang: Lang = None) -> None:
+    """Lists published keys, newest last."""
+    from app.messages import messages
+    from app.settings import Settings
+    from keys.custody import key_directory
+
+    catalogue = messages(language(lang))
+    with failing_clearly():
+        entries = key_directory.list_keys(Settings().keys_path)
+    if json:
+        _print_json([_shown(entry) for entry in entries])
         return
     for entry in entries:
-        typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'}")
+        state = catalogue.word(f"key.state.{_state(entry)}")
+        where = _where(entry) or catalogue.word("key.elsewhere")
+        typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'} {state} {where}")
 
 
-@keys.command("activate", help="改用某个密钥签名 / Sign with this key from now on")
-def activate(kid: Annotated[str, typer.Argument(help="密钥标识 / key id")]) -> None:
+@keys.command("activate", help=ACTIVATE)
+def activate(kid: Kid) -> None:
     """Makes a published key of the store's mode the one that signs."""
     from app.settings import Settings
     from app.store.schema import check
@@ -66,3 +152,42 @@ def activate(kid: Annotated[str, typer.Argument(help="密钥标识 / key id")]) 
     with failing_clearly():
         key_directory.make_active(settings.keys_path, check(settings.store_path).mode, kid)
     typer.echo(kid)
+
+
+def _check_algorithm(alg: str) -> None:
+    from keys.algorithms import ALGORITHMS
+
+    if alg not in ALGORITHMS:
+        fail(f"--alg {alg!r}: {', '.join(ALGORITHMS)}", USAGE)
+
+
+def _state(entry: "KeyEntry") -> str:
+    if entry.active:
+        return "active"
+    if entry.retired:
+        return "retired"
+    return "ready" if entry.file else "absent"
+
+
+def _shown(entry: "KeyEntry") -> dict[str, object]:
+    return {
+        "kid": entry.kid,
+        "alg": entry.alg,
+        "mode": entry.label,
+        "active": entry.active,
+        "state": _state(entry),
+        "private": _where(entry),
+    }
+
+
+def _where(entry: "KeyEntry") -> str | None:
+    """Where the private half is: a file, or a place on a token (RFC 7512)."""
+    if entry.place is not None:
+        return entry.place.uri()
+    return None if entry.file is None else str(entry.file)
+
+
+def _print_json(content: object) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(content).decode())

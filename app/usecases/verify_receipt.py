@@ -13,7 +13,7 @@ from keys.key_ring import KeyRing
 from registry.errors import CanonicalError, Fault, QueryRefused
 from registry.receipt import RECEIPT_TYPE, claims_problem, core
 
-ALGORITHMS = frozenset({"ES256"})
+ALGORITHMS = frozenset({"ES256", "Ed25519", "SM2"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

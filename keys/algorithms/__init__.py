@@ -6,6 +6,7 @@ from typing import Protocol
 
 from keys.algorithms.ecdsa import ES256
 from keys.algorithms.ed25519 import ED25519
+from keys.algorithms.sm2.jose import SM2
 from keys.errors import AlgorithmError, quoted
 
 
@@ -24,7 +25,7 @@ class Algorithm(Protocol):
         """The members, with their values, by which a JWK shows that it is of this kind."""
 
     def generate(self) -> object:
-        """Makes a new private key."""
+        """Makes a new private key. Raises AlgorithmError where this Python cannot ("sm2.unavailable")."""
 
     def public(self, private: object) -> object:
         """Gives the public half of a private key."""
@@ -42,7 +43,7 @@ class Algorithm(Protocol):
         """Raises SignatureError "signature.wrong" unless the key signed the message."""
 
 
-_ALL: tuple[Algorithm, ...] = (ES256, ED25519)
+_ALL: tuple[Algorithm, ...] = (ES256, ED25519, SM2)
 
 ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType({algorithm.name: algorithm for algorithm in _ALL})
 

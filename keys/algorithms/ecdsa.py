@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from keys import base64url
 from keys.algorithms import signature_value
+from keys.algorithms.coordinates import read_coordinate
 from keys.errors import AlgorithmError, MalformedError, SignatureError
 
 _CURVE = ec.SECP256R1()
@@ -38,7 +39,7 @@ class Es256:
 
     def public_from_jwk(self, jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
         """Reads "x" and "y", 32 bytes each, of a point on the curve. Raises MalformedError "jwk.malformed"."""
-        point = b"\x04" + _coordinate(jwk, "x") + _coordinate(jwk, "y")
+        point = b"\x04" + read_coordinate(jwk, "x", _SIZE) + read_coordinate(jwk, "y", _SIZE)
         try:
             return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
         except ValueError as error:
@@ -73,19 +74,6 @@ def _raw(der: bytes) -> bytes:
     """The 64 bytes r‖s of a signature that we made: SEQUENCE { INTEGER r, INTEGER s } with one-byte lengths."""
     end = 4 + der[3]
     return der[4:end][-_SIZE:].rjust(_SIZE, b"\0") + der[end + 2 :][-_SIZE:].rjust(_SIZE, b"\0")
-
-
-def _coordinate(jwk: Mapping[str, object], name: str) -> bytes:
-    text = jwk.get(name)
-    if not isinstance(text, str):
-        raise MalformedError("jwk.malformed", f'"{name}" must be a string')
-    try:
-        coordinate = base64url.decode(text)
-    except MalformedError as error:
-        raise MalformedError("jwk.malformed", f'"{name}": {error.detail}') from error
-    if len(coordinate) != _SIZE:
-        raise MalformedError("jwk.malformed", f'"{name}" must be {_SIZE} bytes, not {len(coordinate)}')
-    return coordinate
 
 
 def _private(key: object) -> ec.EllipticCurvePrivateKey:

@@ -20,5 +20,9 @@ class Signer(Protocol):
     def kid(self) -> str:
         """The name of the key: its thumbprint."""
 
+    @property
+    def remote(self) -> bool:
+        """Whether signing waits for something outside this process, which may be slow or fail."""
+
     def sign(self, message: bytes) -> bytes:
-        """Signs as JWS does (RFC 7518 §3)."""
+        """Signs as JWS does (RFC 7518 §3). Raises CustodyError where a remote key cannot be reached."""

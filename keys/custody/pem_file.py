@@ -9,10 +9,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from keys import algorithms
+from keys.algorithms import sm2
 from keys.algorithms.ecdsa import ES256
 from keys.custody import files
 from keys.custody.passphrase import usable
-from keys.errors import AlgorithmError, CustodyError
+from keys.errors import AlgorithmError, CustodyError, KeysError
 from keys.public_key import PublicKey
 
 
@@ -33,6 +34,11 @@ class PemSigner:
         """The name of the key: its thumbprint."""
         return self.public.kid
 
+    @property
+    def remote(self) -> bool:
+        """False: the key is in memory."""
+        return False
+
     def sign(self, message: bytes) -> bytes:
         """Signs as JWS does (RFC 7518 §3)."""
         return self._sign(message)
@@ -41,14 +47,19 @@ class PemSigner:
 def generate(path: Path, passphrase: bytes, alg: str = ES256.name) -> PemSigner:
     """Makes a key of an algorithm in a new file, mode 0600, on disk when this returns.
 
-    The file's own cost of guessing is low (PBKDF2, 2048 rounds: all the library offers), so let the passphrase be a
-    random one. Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", AlgorithmError
-    "signature.algorithm_unknown", and what `files.create` raises.
+    The file's own cost of guessing may be low (PBKDF2, 2048 rounds: all that `cryptography` offers), so let the
+    passphrase be a random one. Raises CustodyError "key.passphrase_missing", "key.passphrase_unusable", "key.kind"
+    where keys for the algorithm cannot be made here, AlgorithmError "signature.algorithm_unknown", and what
+    `files.create` raises.
     """
-    encryption = serialization.BestAvailableEncryption(usable(passphrase))
-    private: Any = algorithms.named(alg).generate()
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-    files.create(path, pem)
+    usable(passphrase)
+    algorithm = algorithms.named(alg)
+    try:
+        private = algorithm.generate()
+    except AlgorithmError as error:
+        mend = "use a Python whose OpenSSL has it, or another algorithm"
+        raise CustodyError("key.kind", f"keys for {alg} cannot be made here: {error.detail}; {mend}") from error
+    files.create(path, _pem(private, passphrase))
     return _signer(private)
 
 
@@ -62,13 +73,31 @@ def load(path: Path, passphrase: bytes) -> PemSigner:
     pem = files.read_secret(path)
     _check_encrypted(path, pem)
     try:
-        return _signer(serialization.load_pem_private_key(pem, passphrase))
+        return _signer(_opened(pem, passphrase))
     except ValueError as error:
         # The encryption does not authenticate: a wrong passphrase and damaged ciphertext look the same.
         detail = f"{path}: the passphrase does not open it; set the one it was made with, or restore the file"
         raise CustodyError("key.passphrase_wrong", detail) from error
-    except (UnsupportedAlgorithm, AlgorithmError) as error:
-        raise CustodyError("key.kind", f"{path}: not a private key of {_kinds()}; give the file of one") from error
+    except KeysError as error:
+        detail = f"{path}: not a private key of {_kinds()} that opens here ({error.detail}); give the file of one"
+        raise CustodyError("key.kind", detail) from error
+
+
+def _pem(private: Any, passphrase: bytes) -> bytes:
+    if isinstance(private, sm2.PrivateKey):
+        return private.pem(passphrase)
+    encryption = serialization.BestAvailableEncryption(passphrase)
+    pem: bytes = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    return pem
+
+
+def _opened(pem: bytes, passphrase: bytes) -> object:
+    """Raises ValueError unless the passphrase opens it, KeysError for a key of a kind that nothing here reads."""
+    try:
+        return serialization.load_pem_private_key(pem, passphrase)
+    except UnsupportedAlgorithm:
+        # The package opens the file before it sees that it does not know the curve, so this is no second guess.
+        return sm2.PrivateKey.from_pem(pem, passphrase)
 
 
 def _signer(private: object) -> PemSigner:
@@ -93,6 +122,8 @@ def _check_encrypted(path: Path, pem: bytes) -> None:
     except TypeError:
         return
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise CustodyError("key.damaged", f"{path}: not a readable PEM private key; restore it") from error
+        # A key on a curve that the package does not know still shows by its label that it is open (RFC 7468 §10).
+        if isinstance(error, ValueError) or b"ENCRYPTED" in pem:
+            raise CustodyError("key.damaged", f"{path}: not a readable PEM private key; restore it") from error
     mend = "encrypt it with openssl pkcs8 -topk8 -v2 aes-256-cbc, or make a new key"
     raise CustodyError("key.not_encrypted", f"{path}: the private key is not encrypted; {mend}")

@@ -15,6 +15,8 @@ from app.settings import Settings
 from app.store import file
 from app.store.margin import LOOK
 from app.store.writer import SqliteWriter
+from keys.custody import Signer
+from keys.errors import CustodyError
 from registry.document import PolicyDocument, parse_document
 from tests.api.service import RECOGNIZED, Service, assert_problem, link, stable
 
@@ -76,6 +78,43 @@ def test_a_register_that_is_stale_is_named_and_takes_nothing_down(service: Servi
     parts = {part["name"]: part for part in service.get("/readyz").json()["parts"]}
     assert "sc-nimtt/metrology-type-evaluation" in parts["registers"]["detail"]
     assert parts["registers"]["ready"] is True
+
+
+class Gone:
+    """A signing key on a token that was taken out."""
+
+    remote = True
+
+    def __init__(self, signer: Signer) -> None:
+        self.public, self.alg, self.kid = signer.public, signer.alg, signer.kid
+
+    def sign(self, message: bytes) -> bytes:
+        raise CustodyError("key.token_missing", "module.so, token 'accord': there is no such token; put it in place")
+
+
+def test_a_signing_key_that_is_lost_under_a_running_node(copied: Settings, opened: Callable[..., Service]) -> None:
+    """No receipt, no answer: 503, whatever would have been decided."""
+    service = opened(copied)
+    signer = service.node.signer
+    object.__setattr__(service.node, "signer", Gone(signer))
+    with capture_logs() as logged:
+        for response in (service.recognize(RECOGNIZED), service.get("/v1/recognitions", link(RECOGNIZED))):
+            assert_problem(response, 503, "keys.unavailable")
+            assert int(response.headers["retry-after"]) > 0
+            assert "receipt" not in response.json()
+        readiness = service.get("/readyz")
+        assert service.get("/healthz").status_code == 200
+        assert service.get("/.well-known/jwks.json").status_code == 200
+    assert readiness.status_code == 503
+    parts = {part["name"]: part for part in readiness.json()["parts"]}
+    assert parts["keys"] == {"name": "keys", "ready": False, "detail": "key.token_missing"}
+    assert parts["store"]["ready"] is True
+    told = [entry for entry in logged if entry["event"] == "keys"]
+    assert len(told) == 3
+    assert all("put it in place" in entry["detail"] for entry in told)
+    object.__setattr__(service.node, "signer", signer)
+    assert service.recognize(RECOGNIZED).status_code == 200
+    assert service.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("used", [False, True], ids=["first request", "used before"])

@@ -136,13 +136,14 @@ def test_the_search_finds_what_it_is_for(pattern: re.Pattern[bytes], found: str,
     assert not pattern.search(passed_over.encode())
 
 
-def test_what_runs_is_what_was_tested() -> None:
-    running, tested = pins("requirements.lock"), pins("requirements-dev.lock")
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-pkcs11.lock"])
+def test_what_runs_is_what_was_tested(lock: str) -> None:
+    running, tested = pins(lock), pins("requirements-dev.lock")
     assert {"fastapi", "setuptools", "wheel"} <= running.keys()
     assert {name: tested.get(name) for name in running} == running
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-pkcs11.lock", "requirements-dev.lock"])
 def test_every_pin_has_hashes(lock: str) -> None:
     entries = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text(encoding="utf-8"))
     assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []

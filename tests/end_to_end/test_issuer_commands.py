@@ -53,7 +53,7 @@ def opened(home: Path) -> Service:
     return open_service(settings)
 
 
-@pytest.mark.parametrize("alg", ["ES256", "Ed25519"])
+@pytest.mark.parametrize("alg", ["ES256", "Ed25519", "SM2"])
 def test_what_is_signed_in_the_shell_is_taken_in(home: Path, alg: str) -> None:
     jwk = made_key(home, alg)
     entered = process(home, "issuer-keys", "import", str(jwk), f"--issuer={ISSUER}", "--lang=en")

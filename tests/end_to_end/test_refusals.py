@@ -234,7 +234,7 @@ def test_keys_that_cannot_be_used(home: Path, spoil: Callable[[Path], str]) -> N
     [
         ({"ACCORD_KEY_PASSPHRASE": "wrong"}, ".pem"),
         ({"ACCORD_KEY_PASSPHRASE_FILE": "nowhere"}, "nowhere"),
-        ({"ACCORD_KEYS": "nowhere"}, "ACCORD_KEY_PASSPHRASE"),
+        ({"ACCORD_KEYS": "nowhere"}, "nowhere: no key is active"),
         ({"ACCORD_POLICY": "nowhere"}, "nowhere"),
         ({"ACCORD_STORE": "nowhere.db"}, "nowhere.db"),
         ({"ACCORD_ACCESS_LOG": "perhaps"}, "ACCORD_ACCESS_LOG"),

@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+from keys import algorithms
+from keys.errors import AlgorithmError
+
 
 def require(condition: object, what: str) -> None:
     """Go on only when the machine has what the test needs.
@@ -19,3 +22,11 @@ def require(condition: object, what: str) -> None:
     if os.environ.get("ACCORD_REQUIRE_ALL") == "1":
         pytest.fail(f"this machine must have everything (ACCORD_REQUIRE_ALL=1), but lacks: {what}", pytrace=False)
     pytest.skip(f"needs {what}")
+
+
+def require_keys_for(alg: str) -> None:
+    """Go on only where keys for an algorithm can be made: SM2 takes a libcrypto that has it."""
+    try:
+        algorithms.named(alg).generate()
+    except AlgorithmError as error:
+        require(False, f"keys for {alg} ({error})")

@@ -54,7 +54,7 @@ FAMILIES = (
     "purpose.",
     "register.",
 )
-PROBLEMS = ("query.", "request.", "route.", "store.unavailable", "internal.", "receipt.too")
+PROBLEMS = ("query.", "request.", "route.", "store.unavailable", "keys.", "internal.", "receipt.too")
 
 
 def test_both_languages_have_the_same_keys() -> None:

@@ -9,10 +9,14 @@ from keys import algorithms, base64url
 from keys.algorithms import Algorithm
 from keys.algorithms.ecdsa import ES256
 from keys.algorithms.ed25519 import ED25519
+from keys.algorithms.sm2.jose import SM2
 from keys.errors import AlgorithmError, MalformedError, SignatureError
 from keys.public_key import PublicKey
+from tests.support.requirements import require_keys_for
 
-every = pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS.values(), ids=list(algorithms.ALGORITHMS))
+every = pytest.mark.parametrize(
+    "algorithm", algorithms.ALGORITHMS.values(), ids=list(algorithms.ALGORITHMS), indirect=True
+)
 
 ORDER = ec.SECP256R1().group_order
 PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
@@ -40,6 +44,13 @@ OKP_SIGNATURE = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5
 OKP_ORDER = 2**252 + 27742317777372353535851937790883648493  # L, RFC 8032 5.1
 
 
+@pytest.fixture
+def algorithm(request: pytest.FixtureRequest) -> Algorithm:
+    found: Algorithm = request.param
+    require_keys_for(found.name)
+    return found
+
+
 @pytest.fixture(scope="module")
 def private() -> ec.EllipticCurvePrivateKey:
     return ES256.generate()
@@ -50,15 +61,16 @@ def both(r: int, s: int) -> bytes:
 
 
 def test_the_table_is_by_name_and_read_only() -> None:
-    assert dict(algorithms.ALGORITHMS) == {"ES256": ES256, "Ed25519": ED25519}
+    assert dict(algorithms.ALGORITHMS) == {"ES256": ES256, "Ed25519": ED25519, "SM2": SM2}
     assert all(algorithm.name == name for name, algorithm in algorithms.ALGORITHMS.items())
     assert algorithms.named("ES256") is ES256
     assert algorithms.named("Ed25519") is ED25519
+    assert algorithms.named("SM2") is SM2
     with pytest.raises(TypeError):
         algorithms.ALGORITHMS["none"] = ES256  # type: ignore[index]
 
 
-@pytest.mark.parametrize("name", ["none", "HS256", "es256", "ES256 ", "EdDSA", "ed25519", ""])
+@pytest.mark.parametrize("name", ["none", "HS256", "es256", "ES256 ", "EdDSA", "ed25519", "sm2", "sm2-sm3", ""])
 def test_an_algorithm_out_of_the_table_is_refused(name: str) -> None:
     with pytest.raises(AlgorithmError) as caught:
         algorithms.named(name)
@@ -81,6 +93,9 @@ def test_an_algorithm_out_of_the_table_is_refused(name: str) -> None:
         ({"kty": "EC", "crv": "P-256", "alg": None}, "jwk.algorithm_wrong"),
         ({"kty": "EC", "crv": "P-256", "alg": "Ed25519"}, "jwk.algorithm_wrong"),
         ({"kty": "OKP", "crv": "Ed25519", "alg": "ES256"}, "jwk.algorithm_wrong"),
+        ({"kty": "EC", "crv": "SM2", "alg": "ES256"}, "jwk.algorithm_wrong"),
+        ({"kty": "EC", "crv": "sm2"}, "key.kind"),
+        ({"kty": "OKP", "crv": "SM2"}, "key.kind"),
         ({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA"}, "jwk.algorithm_wrong"),
     ],
 )
@@ -215,16 +230,19 @@ def test_an_ed25519_signature_has_one_s() -> None:
 
 @every
 def test_keys_of_another_kind_are_refused(algorithm: Algorithm) -> None:
-    foreign = [
+    private_keys = (
         ec.generate_private_key(ec.SECP256K1()),
         ec.generate_private_key(ec.SECP384R1()),
         rsa.generate_private_key(65537, 2048),
         ed448.Ed448PrivateKey.generate(),
         x25519.X25519PrivateKey.generate(),
-        *(other.generate() for other in algorithms.ALGORITHMS.values() if other is not algorithm),
-    ]
-    for private in foreign:
-        public = private.public_key()  # type: ignore[attr-defined]
+    )
+    foreign: list[tuple[object, object]] = [(private, private.public_key()) for private in private_keys]
+    for other in algorithms.ALGORITHMS.values():
+        if other is not algorithm:
+            made = other.generate()
+            foreign.append((made, other.public(made)))
+    for private, public in foreign:
         for attempt in (
             lambda private=private: algorithm.signing(private)(b""),
             lambda private=private: algorithm.public(private),

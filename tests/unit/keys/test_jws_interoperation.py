@@ -23,6 +23,9 @@ from keys.public_key import PublicKey
 
 TYP = "test+jws"
 ES256_ONLY = frozenset({"ES256"})
+# GB/T 32918.5-2017 Annex A
+SM2_X = "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
+SM2_Y = "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
 CLAIMS = {"name": "川渝互认", "number": 1}
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
@@ -47,6 +50,17 @@ def test_pyjwt_verifies_ours(signer: PemSigner) -> None:
     token = sign_compact(json.dumps(CLAIMS).encode(), signer, TYP)
     assert jwt.decode(token, jwt.PyJWK(signer.public.jwk()), algorithms=["ES256"]) == CLAIMS
     assert jwt.get_unverified_header(token) == {"alg": "ES256", "kid": signer.kid, "typ": TYP}
+
+
+def test_pyjwt_passes_over_a_key_that_only_we_know(signer: PemSigner) -> None:
+    """So a JWKS with SM2 keys in it still serves for receipts by others."""
+    x, y = (base64url.encode(bytes.fromhex(number)) for number in (SM2_X, SM2_Y))
+    jwk = {"kty": "EC", "crv": "SM2", "x": x, "y": y}
+    ring = KeyRing(keys=(PublicKey.from_jwk(jwk), signer.public))
+    token = sign_compact(json.dumps(CLAIMS).encode(), signer, TYP)
+    (known,) = jwt.PyJWKSet.from_dict(ring.jwks()).keys
+    assert known.key_id == signer.kid
+    assert jwt.decode(token, known, algorithms=["ES256"]) == CLAIMS
 
 
 def test_we_verify_pyjwt(foreign: ec.EllipticCurvePrivateKey, foreign_public: PublicKey) -> None:

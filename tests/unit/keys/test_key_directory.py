@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from keys.custody import key_directory, pem_file
-from keys.custody.key_directory import KeyEntry, create, list_keys, load_active, load_ring, make_active
+from keys.custody.key_directory import (
+    KeyEntry,
+    create,
+    find_active,
+    list_keys,
+    load_active,
+    load_ring,
+    make_active,
+    retire,
+)
 from keys.custody.pem_file import PemSigner
 from keys.errors import AlgorithmError, CustodyError
 
@@ -41,7 +50,10 @@ def test_the_first_key_is_published_and_active(directory: Path, first: PemSigner
     assert json.loads((directory / "jwks.json").read_bytes()) == {"keys": [first.public.jwk()]}
     assert load_active(directory, "test", passphrase) == first
     assert load_ring(directory).keys == (first.public,)
-    assert list_keys(directory) == (KeyEntry(kid=first.kid, alg="ES256", label="test", active=True),)
+    file = directory / f"test-{first.kid}.pem"
+    expected = KeyEntry(kid=first.kid, alg="ES256", label="test", active=True, retired=False, file=file, place=None)
+    assert list_keys(directory) == (expected,)
+    assert find_active(directory, "test") == expected
 
 
 def test_a_key_of_another_algorithm_is_published_beside_it(
@@ -88,6 +100,62 @@ def test_a_key_whose_private_half_is_gone_still_verifies(directory: Path, first:
     assert load_ring(directory).find(first.kid) == first.public
     with pytest.raises(CustodyError) as caught:
         make_active(directory, "test", first.kid)
+    assert code_of(caught) == "key.file_missing"
+
+
+def test_a_retired_key_verifies_and_signs_no_more(directory: Path, first: PemSigner, passphrase: bytes) -> None:
+    second = create(directory, "test", passphrase, activate=True)
+    before = (directory / f"test-{first.kid}.pem").read_bytes()
+    retired = retire(directory, first.kid)
+    moved = directory / f"test-{first.kid}.pem.retired"
+    assert (retired.retired, retired.active, retired.file, retired.label) == (True, False, moved, "test")
+    assert moved.read_bytes() == before
+    assert stat.S_IMODE(moved.stat().st_mode) == 0o600
+    assert not (directory / f"test-{first.kid}.pem").exists()
+    assert [(entry.kid, entry.retired) for entry in list_keys(directory)] == [(first.kid, True), (second.kid, False)]
+    load_ring(directory).find(first.kid).verify(first.sign(b"message"), b"message")
+    with pytest.raises(CustodyError) as caught:
+        make_active(directory, "test", first.kid)
+    assert code_of(caught) == "key.retired"
+    assert load_active(directory, "test", passphrase) == second
+
+
+def test_the_active_key_is_not_retired(directory: Path, first: PemSigner, passphrase: bytes) -> None:
+    before = content(directory)
+    with pytest.raises(CustodyError, match="accord keys rotate") as caught:
+        retire(directory, first.kid)
+    assert code_of(caught) == "key.active"
+    assert content(directory) == before
+    assert load_active(directory, "test", passphrase) == first
+
+
+def test_to_retire_a_second_time_changes_nothing(directory: Path, first: PemSigner, passphrase: bytes) -> None:
+    create(directory, "test", passphrase, activate=True)
+    entry = retire(directory, first.kid)
+    before = content(directory)
+    assert retire(directory, first.kid) == entry
+    assert content(directory) == before
+
+
+def test_a_retired_key_that_was_restored_is_still_retired(directory: Path, first: PemSigner, passphrase: bytes) -> None:
+    create(directory, "test", passphrase, activate=True)
+    retire(directory, first.kid)
+    shutil.copy2(directory / f"test-{first.kid}.pem.retired", directory / f"test-{first.kid}.pem")
+    assert [entry.retired for entry in list_keys(directory)] == [True, False]
+    (directory / "active").write_text(f"{first.kid}\n")
+    with pytest.raises(CustodyError) as caught:
+        load_active(directory, "test", passphrase)
+    assert code_of(caught) == "key.retired"
+
+
+def test_only_a_published_key_that_is_here_is_retired(directory: Path, first: PemSigner, passphrase: bytes) -> None:
+    create(directory, "test", passphrase, activate=True)
+    with pytest.raises(CustodyError, match="accord keys list") as caught:
+        retire(directory, "../" + first.kid)
+    assert code_of(caught) == "key.not_published"
+    (directory / f"test-{first.kid}.pem").unlink()
+    with pytest.raises(CustodyError) as caught:
+        retire(directory, first.kid)
     assert code_of(caught) == "key.file_missing"
 
 

@@ -10,8 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, x25519
 
 from keys.algorithms import ALGORITHMS
 from keys.algorithms.ecdsa import ES256
+from keys.algorithms.sm2 import openssl
 from keys.custody import Signer, pem_file
 from keys.errors import AlgorithmError, CustodyError
+from tests.support.requirements import require_keys_for
+from tests.support.unsafe_sm2 import unsafe_generate
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed448.Ed448PrivateKey | x25519.X25519PrivateKey
 
@@ -48,6 +51,7 @@ def pem_of(private: PrivateKey, passphrase: bytes | None) -> bytes:
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_a_generated_key_is_encrypted_private_and_loads_again(tmp_path: Path, passphrase: bytes, alg: str) -> None:
+    require_keys_for(alg)
     path = tmp_path / "key.pem"
     made: Signer = pem_file.generate(path, passphrase, alg)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -216,7 +220,38 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path, passphrase: bytes) -> 
         with pytest.raises(CustodyError) as caught:
             pem_file.load(path, passphrase)
         assert caught.value.code == "key.kind"
-        assert caught.value.detail == f"{path}: not a private key of ES256 or Ed25519; give the file of one"
+        assert caught.value.detail.startswith(f"{path}: not a private key of ES256 or Ed25519 or SM2 that opens here (")
+
+
+def test_an_sm2_key_is_refused_like_any_other(tmp_path: Path, passphrase: bytes) -> None:
+    require_keys_for("SM2")
+    path = tmp_path / "key.pem"
+    pem_file.generate(path, passphrase, "SM2")
+    assert refusal(path, b"another") == "key.passphrase_wrong"
+    text = base64.b64encode(unsafe_generate("open").private_key_info())
+    label = b"PRIVATE" + b" KEY"
+    plain = b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, text, label)
+    assert refusal(write(tmp_path / "plain.pem", plain), passphrase) == "key.not_encrypted"
+
+
+def test_where_libcrypto_has_no_sm2_such_keys_are_neither_made_nor_opened(
+    tmp_path: Path, passphrase: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_keys_for("SM2")
+    path = tmp_path / "key.pem"
+    pem_file.generate(path, passphrase, "SM2")
+
+    def no_sm2() -> None:
+        raise AlgorithmError("sm2.unavailable", "the libcrypto of this Python has no SM2")
+
+    monkeypatch.setattr(openssl, "load", no_sm2)
+    with pytest.raises(CustodyError) as caught:
+        pem_file.generate(tmp_path / "other.pem", passphrase, "SM2")
+    assert (caught.value.code, list(tmp_path.iterdir())) == ("key.kind", [path])
+    assert "no SM2" in caught.value.detail
+    with pytest.raises(CustodyError, match="no SM2") as caught:
+        pem_file.load(path, passphrase)
+    assert caught.value.code == "key.kind"
 
 
 def test_a_damaged_file_is_refused(copy: Path, passphrase: bytes) -> None:

@@ -32,7 +32,7 @@ def refusal(token: str, keys: KeyRegister = KEYS) -> tuple[str, str]:
     return fault.code, fault.pointer
 
 
-@pytest.mark.parametrize("alg", ["ES256", "Ed25519"])
+@pytest.mark.parametrize("alg", ["ES256", "Ed25519", "SM2"])
 def test_what_was_stated_is_read(alg: str) -> None:
     issuing = Issuing(alg=alg)
     statement = open_statement(issuing.sign(issuing.claims(NOW)), register_of(issuing))
