@@ -21,6 +21,7 @@ from app.store.journal import Journal
 from app.store.margin import MARGIN, MAX_MARGIN, too_late
 from app.store.revocations import scope_of
 from app.store.schema import check
+from app.store.status_places import StatusPlaces
 from app.store.tables import (
     CHANGED_ENTRY,
     CREDENTIAL,
@@ -143,17 +144,19 @@ class SqliteWriter:
             types = _numbers(connection, TYPE, "type_id", named)
             issuing = {entry.issuer for entry in versions} | {entry.issuer for entry in reports}
             issuers = _numbers(connection, ISSUER, "issuer_id", issuing)
-            new = 0
+            new, places = 0, StatusPlaces(connection)
             for entry in versions:
-                number = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer])
+                number, first = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer], places)
                 instant = self._instant(entry.known_from, recorded_at)
                 no = self._append_version(connection, entry, number, instant)
                 if no is not None:
                     new += 1
+                    places.note(number, instant, entry.content, new=first)
                     said = credential_entry(
                         entry.credential_id, entry.type, entry.issuer, entry.digest, from_micros(instant)
                     )
                     journal.note("credential", no, said)
+            places.write()
             if reports:
                 rows = [
                     {
@@ -319,15 +322,19 @@ def _numbers(connection: Connection, table: Table, name: str, wanted: Iterable[s
     return numbers
 
 
-def _credential_no(connection: Connection, entry: VersionRow, type_no: int, issuer_no: int) -> int:
+def _credential_no(
+    connection: Connection, entry: VersionRow, type_no: int, issuer_no: int, places: StatusPlaces
+) -> tuple[int, bool]:
+    """The number of a credential, and whether it is new: then it has its place in a status list too."""
     where = CREDENTIAL.c
     number = connection.execute(
         select(where.no).where(where.type_no == type_no, where.number == entry.number, where.issuer_no == issuer_no)
     ).scalar_one_or_none()
     if number is not None:
-        return int(number)
-    names = {"credential_id": entry.credential_id, "number": entry.number}
-    return _inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names))
+        return int(number), False
+    names: dict[str, str | int] = {"credential_id": entry.credential_id, "number": entry.number}
+    names |= places.give(type_no, issuer_no, entry.type, entry.issuer)
+    return _inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names)), True
 
 
 def _inserted(connection: Connection, statement: Insert) -> int:
