@@ -16,10 +16,12 @@ from app.store.log import SqliteLog
 from app.store.reader import SqliteReader
 from app.store.revocations import RevocationShelf
 from app.store.schema import StoreState, check
+from app.store.status_lists import SqliteStatusLists
 from app.usecases.challenge import Challenger
 from app.usecases.load_policy import read_policy_folder
 from app.usecases.lock_material import HeldLockMaterial
 from app.usecases.prove_log import log_name
+from app.usecases.publish_status import StatusPublisher
 from app.usecases.recognize import Recognizer
 from app.usecases.verify_lock import LockVerifier
 from keys.algorithms.ed25519 import ED25519
@@ -33,6 +35,7 @@ from registry.receipt import Origin
 
 TEST_ISSUER = "urn:accord:test"
 _LONGEST_ISSUER = 120  # characters
+_WEB = ("https://", "http://")
 LOG_KEYS = "log"
 """The folder of the log's key in the key directory."""
 
@@ -51,6 +54,7 @@ class Node:
     log: SqliteLog
     log_signer: Signer | None
     """What signs the log's checkpoints; None where no log key was made yet."""
+    status_lists: StatusPublisher
 
     @property
     def log_key(self) -> NoteKey | None:
@@ -112,6 +116,20 @@ def issuer_name(settings: Settings, mode: str) -> str:
     return name
 
 
+def public_address(settings: Settings, issuer: str) -> str:
+    """Where others reach this node, without a slash at the end; empty where nobody said so: addresses are paths then.
+
+    Raises `StoreError`. A request's own `Host` is never signed: whoever asks chooses it.
+    """
+    given = settings.public_url
+    if given is None:
+        return issuer.rstrip("/") if issuer.startswith(_WEB) else ""
+    address = given.rstrip("/")
+    if not address.startswith(_WEB) or address != "".join(address.split()) or set("?#") & set(address):
+        raise StoreError("ACCORD_PUBLIC_URL is an address such as https://accord.example.gov.cn")
+    return address
+
+
 def load_signer(settings: Settings, mode: str) -> Signer:
     """The active signing key of the store's mode. Raises `keys.errors.CustodyError`."""
     return key_directory.load_active(settings.keys_path, mode, key_passphrase(settings))
@@ -167,13 +185,17 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         origin=origin,
         log=SqliteLog(settings.store_path),
         log_signer=load_log_signer(settings, state.mode),
+        status_lists=StatusPublisher(
+            SqliteStatusLists(settings.store_path), signer, origin, public_address(settings, origin.issuer)
+        ),
     )
 
 
 def open_node(settings: Settings) -> Node:
     """A whole node. Raises `StoreError`, `PolicyError` or `CustodyError`, each one clear line, and changes nothing."""
     state = check(settings.store_path)
-    issuer_name(settings, state.mode), load_signer(settings, state.mode)  # before anything is entered
+    public_address(settings, issuer_name(settings, state.mode))  # both before anything is entered
+    load_signer(settings, state.mode)
     enter_policies(settings)
     return assemble(settings, state)
 

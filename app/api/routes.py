@@ -11,6 +11,7 @@ from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, s
 from app.api.declarations import parameter, problems
 from app.api.log import add_log
 from app.api.middleware import request_language
+from app.api.status_lists import add_status_lists
 from app.bootstrap import Node
 from app.messages import Messages, messages, negotiate
 from app.presentation import (
@@ -201,5 +202,6 @@ def build_router(node: Node) -> APIRouter:
     _add_policy_lists(router, node)
     _add_proof(router, node)
     add_log(router, node)
+    add_status_lists(router, node)
     _add_operation(router, node)
     return router

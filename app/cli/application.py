@@ -2,7 +2,20 @@
 
 import typer
 
-from app.cli import accepted_cas, demo, jobs, keys, lock, log, migrate, recognize, serve, trust_anchors, verify_receipt
+from app.cli import (
+    accepted_cas,
+    demo,
+    jobs,
+    keys,
+    lock,
+    log,
+    migrate,
+    recognize,
+    serve,
+    status,
+    trust_anchors,
+    verify_receipt,
+)
 
 application = typer.Typer(
     name="accord",
@@ -18,6 +31,7 @@ application.command("recognize", help="查询是否互认 / Ask whether a creden
 application.command("verify-receipt", help="离线核验凭证 / Check a receipt offline")(verify_receipt.verify)
 application.add_typer(keys.keys, name="keys", help="签名密钥 / Signing keys")
 application.add_typer(log.log, name="log", help="登记日志 / The log of the registers")
+application.add_typer(status.status, name="status", help="状态列表 / Status lists")
 application.add_typer(lock.lock, name="lock", help="测试锁 / Test locks")
 application.add_typer(trust_anchors.trust_anchors, name="trust-anchors", help="信任锚 / Trust anchors")
 application.add_typer(accepted_cas.accepted_cas, name="accepted-cas", help="认可的电子认证机构 / Accepted authorities")
