@@ -43,7 +43,7 @@ class _OpenList:
 
 
 class StatusPlaces:
-    """The places of one transaction. `write` must come last."""
+    """Places that are given out in one transaction. After the last was given, `write` must follow."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -81,14 +81,11 @@ class StatusPlaces:
     def _keep(self, opened: _OpenList) -> None:
         self._driver.execute(_GIVEN, (opened.no, opened.given))
 
-    def note(self, credential_no: int, known_from: int, content: bytes, *, new: bool) -> None:
-        """Notes how a version's status turns; `new` says that it is the first that was entered of its credential."""
+    def note(self, credential_no: int, known_from: int, content: bytes) -> None:
+        """Notes how the status turns by a version that is entered now, of a credential that has its place."""
         turns = turns_of(content)
         if turns:
             self._driver.execute(_TURNS, (credential_no, known_from, write_turns(turns)))
-        if new:
-            return
-        if turns:
             self._driver.execute(_LATER, (credential_no, known_from))
         else:
             self._driver.execute(_NONE_ANY_MORE, (credential_no, known_from))

@@ -144,19 +144,17 @@ class SqliteWriter:
             types = _numbers(connection, TYPE, "type_id", named)
             issuing = {entry.issuer for entry in versions} | {entry.issuer for entry in reports}
             issuers = _numbers(connection, ISSUER, "issuer_id", issuing)
-            new, places = 0, StatusPlaces(connection)
+            new = 0
             for entry in versions:
-                number, first = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer], places)
+                number = _credential_no(connection, entry, types[entry.type], issuers[entry.issuer])
                 instant = self._instant(entry.known_from, recorded_at)
                 no = self._append_version(connection, entry, number, instant)
                 if no is not None:
                     new += 1
-                    places.note(number, instant, entry.content, new=first)
                     said = credential_entry(
                         entry.credential_id, entry.type, entry.issuer, entry.digest, from_micros(instant)
                     )
                     journal.note("credential", no, said)
-            places.write()
             if reports:
                 rows = [
                     {
@@ -207,6 +205,7 @@ class SqliteWriter:
             return None
         if there is not None:
             raise StoreError(f"store {self._path}: {entry.type} {entry.number} is already known otherwise at that time")
+        StatusPlaces(connection).note(number, known_from, entry.content)
         return _inserted(
             connection,
             insert(VERSION).values(
@@ -322,19 +321,19 @@ def _numbers(connection: Connection, table: Table, name: str, wanted: Iterable[s
     return numbers
 
 
-def _credential_no(
-    connection: Connection, entry: VersionRow, type_no: int, issuer_no: int, places: StatusPlaces
-) -> tuple[int, bool]:
-    """The number of a credential, and whether it is new: then it has its place in a status list too."""
+def _credential_no(connection: Connection, entry: VersionRow, type_no: int, issuer_no: int) -> int:
     where = CREDENTIAL.c
     number = connection.execute(
         select(where.no).where(where.type_no == type_no, where.number == entry.number, where.issuer_no == issuer_no)
     ).scalar_one_or_none()
     if number is not None:
-        return int(number), False
+        return int(number)
     names: dict[str, str | int] = {"credential_id": entry.credential_id, "number": entry.number}
+    # Here, and the turns where a version is inserted: whoever enters a credential, by whatever way, gives it its place.
+    places = StatusPlaces(connection)
     names |= places.give(type_no, issuer_no, entry.type, entry.issuer)
-    return _inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names)), True
+    places.write()
+    return _inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names))
 
 
 def _inserted(connection: Connection, statement: Insert) -> int:
