@@ -46,15 +46,11 @@ class StatusPlaces:
     """Places that are given out in one transaction. After the last was given, `write` must follow."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        # The driver's own, in the same transaction: the way through the library costs more than the statements.
+        driver: Any = connection.connection.driver_connection
+        self._driver: sqlite3.Connection = driver
         self._open: dict[tuple[int, int], _OpenList] = {}
         self._secret: bytes | None = None
-
-    @property
-    def _driver(self) -> sqlite3.Connection:
-        # The driver's own, in the same transaction: the way through the library costs more than the statements.
-        driver: Any = self._connection.connection.driver_connection
-        return driver  # type: ignore[no-any-return]
 
     def give(self, type_no: int, issuer_no: int, type_id: str, issuer: str) -> dict[str, int]:
         """The columns of a credential's place, one that nobody had before."""

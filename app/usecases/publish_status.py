@@ -28,6 +28,11 @@ _INSTANTS = 8
 """Stretches of time that are kept of each, and tokens."""
 
 
+def list_path(listed: str, bits: int = 2) -> str:
+    """The path of a list, by its id, in a size."""
+    return f"{PATH}{listed}-{bits}bit"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRows:
     """The rows of a list, by place and then `known_from`: how the status there turns. `head` is the log's size then."""
@@ -95,7 +100,7 @@ class StatusPublisher:
 
     def uri(self, listed: str, bits: int = 2) -> str:
         """Where a list is found, in a size."""
-        return f"{self._base}{PATH}{listed}-{bits}bit"
+        return self._base + list_path(listed, bits)
 
     def held(self, listed: str, bits: int, at: int, head: int, now: datetime) -> Published | None:
         """The token from memory, when nothing was written since the log had the size `head`; None: `publish` it."""
