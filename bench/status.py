@@ -34,11 +34,10 @@ from registry.status_token import MAX_LENGTH, STATUS_LIST_TYPE, term, token_clai
 from tests.api.service import Service, open_service
 
 _ISSUER, _ISSUER_NO, _LIST_NO = "bench-issuer", 900, 900
-_SHARE = 0.01
 _YEARS = timedelta(days=3 * 365)
 
 
-def _fill(path: Path, credentials: int) -> str:
+def _fill(path: Path, credentials: int, share: float) -> str:
     """Adds a list of so many credentials to a store, and gives its id."""
     drawn, now = random.Random(7), clock.now()
     with closing(sqlite3.connect(path)) as connection:
@@ -60,7 +59,7 @@ def _fill(path: Path, credentials: int) -> str:
 
         connection.executemany("INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?)", rows())
         turns = []
-        for nth in drawn.sample(range(credentials), int(credentials * _SHARE)):
+        for nth in drawn.sample(range(credentials), int(credentials * share)):
             instant = to_micros(now - drawn.random() * _YEARS)
             status = SUSPENDED if drawn.random() < 0.1 else INVALID
             turns.append((_LIST_NO, index_of(secret, listed, nth), instant, write_turns([(instant, status)])))
@@ -128,6 +127,7 @@ def main() -> None:
     """Prints what a list costs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--credentials", type=int, default=CAPACITY)
+    parser.add_argument("--share", type=float, default=0.01, help="of them revoked or suspended")
     parser.add_argument("--times", type=int, default=7)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -135,15 +135,17 @@ def main() -> None:
         blank = dict.fromkeys(("store", "keys", "policy", "key_passphrase", "key_passphrase_file", "issuer"))
         settings = Settings(home=home, **blank)
         prepare(settings)
-        listed = _fill(settings.store_path, arguments.credentials)
+        listed = _fill(settings.store_path, arguments.credentials, arguments.share)
         address = f"/v1/status-lists/{listed}-2bit"
         first, again, poll, plain, zipped = _served(settings, address, arguments.times)
         service: Service = open_service(settings)
         parts = _parts(service.node, listed, arguments.times)
         service.node.reader.close()
         given = _spent(lambda: [index_of(b"x" * 32, listed, nth) for nth in range(20_000)]) / 20
-    said = f"{arguments.credentials:,} credentials, {PLACES:,} places of 2 bits, {_SHARE:.0%} revoked or suspended"
-    print(f"status list                 {said}")
+    print(
+        f"status list                 {arguments.credentials:,} credentials, {PLACES:,} places of 2 bits,"
+        f" {arguments.share:.0%} revoked or suspended"
+    )
     print(
         f"  built and served          {first:.0f} ms (goal < 500), {plain / 1000:.1f} kB (goal < 40),"
         f" {zipped / 1000:.1f} kB zipped; again {again:.2f} ms, a poll that finds nothing new {poll:.2f} ms"

@@ -66,7 +66,7 @@ class _Reading:
     `learnt` is when the newest known row was, `ends` when a row becomes known that is not known yet.
     """
 
-    listed: ListRows
+    head: int
     timelines: Mapping[int, tuple[Turn, ...]]
     learnt: int | None
     ends: int | None
@@ -75,7 +75,7 @@ class _Reading:
 
     def serves(self, head: int, known_at: int) -> bool:
         """Whether nothing was written, and nothing became known, since it was read."""
-        return self.listed.head >= head and (self.ends is None or known_at < self.ends)
+        return self.head >= head and (self.ends is None or known_at < self.ends)
 
     def array_at(self, instant: int, bits: int) -> tuple[Standing, bytes] | None:
         for (_, size), (standing, compressed) in self.arrays.items():
@@ -166,7 +166,7 @@ def _known(listed: ListRows, known_at: int) -> _Reading:
             learnt = known_from if learnt is None else max(learnt, known_from)
         else:
             ends = known_from if ends is None else min(ends, known_from)
-    return _Reading(listed=listed, timelines=timelines, learnt=learnt, ends=ends)
+    return _Reading(head=listed.head, timelines=timelines, learnt=learnt, ends=ends)
 
 
 def _built(reading: _Reading, instant: int, bits: int) -> tuple[Standing, bytes]:

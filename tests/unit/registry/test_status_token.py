@@ -1,6 +1,7 @@
 """A token speaks of its own list, for its own term; whatever it does not show is no status."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from keys.errors import MalformedError
 from registry.status_index import PLACES
 from registry.status_list import INVALID, SUSPENDED, VALID, compress, compressed_member, pack, pack_exceptions
-from registry.status_token import TTL, ListClaims, Term, read_claims, status_in, term, token_claims
+from registry.status_token import MAX_LENGTH, TTL, ListClaims, Term, read_claims, status_in, term, token_claims
 
 URI = "https://accord.test/v1/status-lists/sl_x-2bit"
 MICROS = 1_000_000
@@ -88,6 +89,14 @@ def test_a_status_is_of_the_list_and_the_term() -> None:
 @pytest.mark.parametrize(("livemode", "said"), [(True, True), (False, False), (..., True)])
 def test_only_a_list_that_says_so_has_no_force(livemode: Any, said: bool) -> None:
     assert read_claims(payload(livemode=livemode)).livemode is said
+
+
+def test_a_list_that_nothing_compresses_fits_into_a_token() -> None:
+    """Base64 twice: in the claims, and in the token."""
+    compressed = compress(random.Random(7).randbytes(PLACES // 4))
+    claims = token_claims("x" * 1000, SPAN, compressed, 2, issuer="x" * 120, livemode=False)
+    assert len(compressed) > PLACES // 4
+    assert len(json.dumps(claims)) * 4 // 3 + 1000 < MAX_LENGTH
 
 
 def test_a_list_that_swells_is_given_up() -> None:
