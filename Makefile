@@ -43,6 +43,7 @@ bench: .venv/.dev ## 性能测量 · measure
 	@$(BIN)/python -m bench.locks $(LOCKS)
 	@$(BIN)/python -m bench.crl
 	@$(BIN)/python -m bench.log
+	@$(BIN)/python -m bench.status
 
 conformance: .venv/.dev ## 第三方符合性数据 · hold against third-party data; writes docs/conformance.md
 	@$(BIN)/python -m conformance

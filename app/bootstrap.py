@@ -18,10 +18,12 @@ from app.store.log import SqliteLog
 from app.store.reader import SqliteReader
 from app.store.revocations import RevocationShelf
 from app.store.schema import StoreState, check
+from app.store.status_lists import SqliteStatusLists
 from app.usecases.challenge import Challenger
 from app.usecases.load_policy import read_policy_folder
 from app.usecases.lock_material import HeldLockMaterial
 from app.usecases.prove_log import log_name
+from app.usecases.publish_status import StatusPublisher
 from app.usecases.recognize import Recognizer
 from app.usecases.take_statement import StatementTaker
 from app.usecases.verify_lock import LockVerifier
@@ -39,6 +41,7 @@ from registry.statement import Statement
 
 TEST_ISSUER = "urn:accord:test"
 _LONGEST_ISSUER = 120  # characters
+_WEB = ("https://", "http://")
 LOG_KEYS = "log"
 """The folder of the log's key in the key directory."""
 
@@ -59,6 +62,7 @@ class Node:
     taker: StatementTaker
     log_signer: Signer | None
     """What signs the log's checkpoints; None where no log key was made yet."""
+    status_lists: StatusPublisher
 
     @property
     def log_key(self) -> NoteKey | None:
@@ -137,6 +141,20 @@ def issuer_name(settings: Settings, mode: str) -> str:
         # The log is named after it, and notes have such names (C2SP signed-note).
         raise StoreError(f"ACCORD_ISSUER has no spaces, no plus and at most {_LONGEST_ISSUER} characters")
     return name
+
+
+def public_address(settings: Settings, issuer: str) -> str:
+    """Where others reach this node, without a slash at the end; empty where nobody said so: addresses are paths then.
+
+    Raises `StoreError`. A request's own `Host` is never signed: whoever asks chooses it.
+    """
+    given = settings.public_url
+    if given is None:
+        return issuer.rstrip("/") if issuer.startswith(_WEB) else ""
+    address = given.rstrip("/")
+    if not address.startswith(_WEB) or address != "".join(address.split()) or set("?#") & set(address):
+        raise StoreError("ACCORD_PUBLIC_URL is an address such as https://accord.example.gov.cn")
+    return address
 
 
 def load_signer(settings: Settings, mode: str) -> Signer:
@@ -244,13 +262,17 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         api_keys=SqliteApiKeys(settings.store_path),
         taker=StatementTaker(_LateIntake(settings.store_path), reader.secret()),
         log_signer=load_log_signer(settings, state.mode),
+        status_lists=StatusPublisher(
+            SqliteStatusLists(settings.store_path), signer, origin, public_address(settings, origin.issuer)
+        ),
     )
 
 
 def open_node(settings: Settings) -> Node:
     """A whole node. Raises `StoreError`, `PolicyError` or `CustodyError`, each one clear line, and changes nothing."""
     state = check(settings.store_path)
-    issuer_name(settings, state.mode), load_signer(settings, state.mode)  # before anything is entered
+    public_address(settings, issuer_name(settings, state.mode))  # both before anything is entered
+    load_signer(settings, state.mode)
     enter_policies(settings)
     return assemble(settings, state)
 

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     """File with the PIN, mode 0600."""
     issuer: str | None = None
     """`iss` of receipts. A live store needs one; a test store is `urn:accord:test` unless told otherwise."""
+    public_url: str | None = None
+    """Where others reach this node, as status lists say it; the issuer's name where that is an address."""
     access_log: bool = True
     """Whether to log a line per request: method, route, status and time, never a number or a name."""
     fetch_private: bool = False

@@ -9,7 +9,7 @@ from keys.errors import AlgorithmError, MalformedError, SignatureError, quoted
 from keys.key_ring import KeyRing
 from keys.public_key import PublicKey
 
-MAX_LENGTH = 256 * 1024  # characters of a whole token
+MAX_LENGTH = 256 * 1024  # characters of a whole token, where nobody says otherwise
 
 _ALLOWED = frozenset({"alg", "kid", "typ"})
 
@@ -24,22 +24,24 @@ class Verified:
     key: PublicKey
 
 
-def sign_compact(payload: bytes, signer: Signer, typ: str) -> str:
+def sign_compact(payload: bytes, signer: Signer, typ: str, limit: int = MAX_LENGTH) -> str:
     """Signs a token. Raises MalformedError "jws.malformed" when it would be longer than any verifier takes."""
     signing_input = f"{_protected(signer.alg, signer.kid, typ)}.{base64url.encode(payload)}"
     token = f"{signing_input}.{base64url.encode(signer.sign(signing_input.encode()))}"
-    _check_length(token)
+    _check_length(token, limit)
     return token
 
 
-def verify_compact(token: str, ring: KeyRing, typ: str, algorithms: frozenset[str]) -> Verified:
-    """Verifies a token of one type against a ring, by an allow-list of JOSE names.
+def verify_compact(
+    token: str, ring: KeyRing, typ: str, algorithms: frozenset[str], limit: int = MAX_LENGTH
+) -> Verified:
+    """Verifies a token of one type, of at most `limit` characters, against a ring, by an allow-list of JOSE names.
 
     The refusal names the first fault in this order: MalformedError "jws.malformed", "jws.header_not_allowed",
     "jws.type_wrong"; AlgorithmError "signature.algorithm_not_allowed"; SignatureError "key.unknown"; AlgorithmError
     "signature.algorithm_not_allowed" again, where the key is for another algorithm; SignatureError "signature.wrong".
     """
-    header, payload, signature = _split(token)
+    header, payload, signature = _split(token, limit)
     if not _ALLOWED.issuperset(header):
         name = next(name for name in header if name not in _ALLOWED)
         raise MalformedError("jws.header_not_allowed", f"header member {quoted(name)}: only alg, kid, typ are allowed")
@@ -63,9 +65,9 @@ def _protected(alg: str, kid: str, typ: str) -> str:
     return base64url.encode(strict_json.encode({"alg": alg, "kid": kid, "typ": typ}))
 
 
-def _split(token: str) -> tuple[dict[str, object], bytes, bytes]:
+def _split(token: str, limit: int) -> tuple[dict[str, object], bytes, bytes]:
     """Decodes header, payload and signature. Raises MalformedError "jws.malformed"."""
-    _check_length(token)
+    _check_length(token, limit)
     parts = token.split(".")
     if len(parts) != 3:
         raise MalformedError("jws.malformed", f"a compact JWS has 3 parts, not {len(parts)}")
@@ -80,6 +82,6 @@ def _split(token: str) -> tuple[dict[str, object], bytes, bytes]:
         raise MalformedError("jws.malformed", f"{part}: {error.detail}") from error
 
 
-def _check_length(token: str) -> None:
-    if len(token) > MAX_LENGTH:
-        raise MalformedError("jws.malformed", f"{len(token)} characters, of at most {MAX_LENGTH}")
+def _check_length(token: str, limit: int) -> None:
+    if len(token) > limit:
+        raise MalformedError("jws.malformed", f"{len(token)} characters, of at most {limit}")

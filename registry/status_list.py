@@ -36,6 +36,21 @@ def pack(statuses: Sequence[int] | bytes, bits: int) -> bytes:
     return array.to_bytes(-(-len(wide) // in_a_byte), "little")
 
 
+def pack_exceptions(exceptions: Mapping[int, int], places: int, bits: int) -> bytes:
+    """What `pack` gives for so many places that are all VALID but for these, by their index.
+
+    Raises ValueError for any other size, for an index outside, and for a status that the size cannot hold.
+    """
+    _check_our_size(bits)
+    in_a_byte, highest = 8 // bits, (1 << bits) - 1
+    array = bytearray(-(-places // in_a_byte))
+    for index, status in exceptions.items():
+        if not (0 <= index < places and 0 <= status <= highest):
+            raise ValueError(f"status {status} at {index} does not fit into {places} places of {bits} bits")
+        array[index // in_a_byte] |= status << index % in_a_byte * bits
+    return bytes(array)
+
+
 def compress(array: bytes) -> bytes:
     """Compresses an array: DEFLATE in the ZLIB format (RFC 1950)."""
     return zlib.compress(array, _LEVEL)
@@ -84,8 +99,13 @@ def read(compressed: bytes, bits: int, index: int, *, limit: int) -> int:
 
 def claims_member(array: bytes, bits: int) -> dict[str, int | str]:
     """What stands under `status_list` in the claims of a token (§4.2). Raises ValueError as `pack` does."""
+    return compressed_member(compress(array), bits)
+
+
+def compressed_member(compressed: bytes, bits: int) -> dict[str, int | str]:
+    """The same from what `compress` gave. Raises ValueError as `pack` does."""
     _check_our_size(bits)
-    return {"bits": bits, "lst": base64url.encode(compress(array))}
+    return {"bits": bits, "lst": base64url.encode(compressed)}
 
 
 def read_member(member: Mapping[str, object]) -> tuple[int, bytes]:

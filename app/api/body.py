@@ -100,3 +100,13 @@ def read_parameters(scope: Scope, allowed: tuple[str, ...], prefix: str | None =
             )
         parameters[name] = value
     return parameters
+
+
+def read_whole(parameters: dict[str, str], name: str, most: int) -> int | None:
+    """A whole number among the parameters; None when it is not given. Raises `Problem`."""
+    text = parameters.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= most):
+        raise problem("query.out_of_range", f"/{name}", name=name, minimum="0", maximum=str(most))
+    return int(text)

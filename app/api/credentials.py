@@ -60,8 +60,10 @@ async def show_credential(
     held = await find_credential(node.reader, credential_id, known_at) if _may_be_id(credential_id) else None
     if held is None:
         raise problem("credential.not_found")
+    place = await node.reader.status_place(credential_id)
     return {
         **_view(held, policy, valid_at, messages),
+        "status_list": None if place is None else {"uri": node.status_lists.uri(place[0]), "index": place[1]},
         "events": [event_view(event) for event in held.credential.events],
         "digest": held.digest,
         "known_from": held.known_from,

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.api import schemas
-from app.api.body import read_parameters
+from app.api.body import read_parameters, read_whole
 from app.api.declarations import parameter, problems
 from app.api.problems import problem
 from app.bootstrap import Node
@@ -28,13 +28,7 @@ _OCTETS: dict[int | str, dict[str, Any]] = {
 
 
 def _whole(parameters: dict[str, str], name: str) -> int | None:
-    """A whole number by its name; None when it is not given. Raises `Problem`."""
-    text = parameters.get(name)
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= _MOST):
-        raise problem("query.out_of_range", f"/{name}", name=name, minimum="0", maximum=str(_MOST))
-    return int(text)
+    return read_whole(parameters, name, _MOST)
 
 
 def _needed(parameters: dict[str, str], name: str) -> int:

@@ -25,6 +25,7 @@ STANDARDS = (
     "RFC 7638",
     "RFC 8785",
     "RFC 9457",
+    "draft-ietf-oauth-status-list",
 )
 NOTICES = (
     "不构成法律意见 / not legal advice",

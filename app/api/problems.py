@@ -22,6 +22,8 @@ _STATUS = {
     "request.not_allowed": 400,
     "credential.not_found": 404,
     "log.not_found": 404,
+    "list.not_found": 404,
+    "list.time_ahead": 404,
     "route.not_found": 404,
     "route.method_not_allowed": 405,
     "statement.not_found": 404,

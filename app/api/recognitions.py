@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import clock
 from app.api.body import parse_json, read_body, read_parameters
+from app.api.caching import tag_matches
 from app.api.middleware import header, request_language, send_bytes
 from app.api.signing import signed_receipt
 from app.bootstrap import Node
@@ -75,14 +76,6 @@ def entity_tag(view: dict[str, Any], question: Question) -> bytes:
     return b'"' + hashlib.sha256(to_json(stable)).hexdigest()[:32].encode() + b'"'
 
 
-def _matches(if_none_match: bytes | None, tag: bytes) -> bool:
-    """Weak comparison with a list of tags, or with any (RFC 9110 13.1.2)."""
-    if if_none_match is None:
-        return False
-    given = [entry.strip().removeprefix(b"W/") for entry in if_none_match.split(b",")]
-    return tag in given or given == [b"*"]
-
-
 class RecognitionEndpoint:
     """`POST` and `GET /v1/recognitions` as an ASGI application."""
 
@@ -111,7 +104,7 @@ class RecognitionEndpoint:
         if link:
             tag = entity_tag(view, question)
             headers.append((b"etag", tag))
-            if _matches(header(scope, b"if-none-match"), tag):
+            if tag_matches(header(scope, b"if-none-match"), tag):
                 await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
                 await send({"type": "http.response.body"})
                 return

@@ -12,6 +12,7 @@ from app.api.declarations import parameter, problems
 from app.api.log import add_log
 from app.api.middleware import request_language
 from app.api.registration import add_registration
+from app.api.status_lists import add_status_lists
 from app.bootstrap import Node
 from app.messages import Messages, messages, negotiate
 from app.presentation import (
@@ -211,5 +212,6 @@ def build_router(node: Node) -> APIRouter:
     _add_policy_lists(router, node)
     _add_proof(router, node)
     add_log(router, node)
+    add_status_lists(router, node)
     _add_operation(router, node)
     return router

@@ -263,9 +263,17 @@ class Event(_Strict):
     successor: dict[str, str] | None
 
 
+class StatusPlace(_Strict):
+    """Where a credential's status stands: the list, and the index in it (`uri` and `idx` of a referenced token)."""
+
+    uri: str
+    index: int
+
+
 class CredentialRecord(Credential):
     """A credential with its events, as known at `known_at`."""
 
+    status_list: StatusPlace | None
     events: list[Event]
     digest: str
     known_from: Instant

@@ -35,7 +35,7 @@ def demo(
         return
     from app.cli.serve import run
 
-    run(host, port, ready=announce)
+    run(host, port, ready=announce, address=f"http://{host}:{port}")
 
 
 def prepare(settings: "Settings") -> None:

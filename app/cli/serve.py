@@ -18,8 +18,13 @@ def serve(
     run(host, port, workers)
 
 
-def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None = None) -> None:
-    """Serves; `ready` is called when requests are taken (one process only)."""
+def run(
+    host: str, port: int, workers: int = 1, ready: Callable[[], None] | None = None, address: str | None = None
+) -> None:
+    """Serves; `ready` is called when requests are taken (one process only).
+
+    `address` is where others reach the node unless it was told otherwise.
+    """
     import uvicorn
 
     from app.api.application import build_application
@@ -36,6 +41,8 @@ def run(host: str, port: int, workers: int = 1, ready: Callable[[], None] | None
         "lifespan": "off",
     }
     settings = Settings()
+    if settings.public_url is None:
+        settings = settings.model_copy(update={"public_url": address})
     if workers > 1:
         with failing_clearly():
             open_node(settings)  # refuse here, once, rather than in every process

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.outcome import language
+from app.cli.signed import read_ring, read_token
 
 if TYPE_CHECKING:
     from app.messages import Messages
     from app.usecases.verify_receipt import ReceiptVerdict
-    from keys.key_ring import KeyRing
-
-_MAX_FILE = 1024 * 1024
 
 
 def verify(
@@ -29,7 +27,7 @@ def verify(
     from app.usecases.verify_receipt import verify_receipt
 
     catalogue = messages(language(lang))
-    verdict = verify_receipt(_read(file).strip(), _ring(jwks))
+    verdict = verify_receipt(read_token(file), read_ring(jwks))
     notes = _notes(verdict, catalogue, clock.now())
     if json:
         _print_json(verdict, notes)
@@ -41,44 +39,6 @@ def verify(
         for note in notes:
             typer.echo(note)
     raise typer.Exit(0 if verdict.genuine else 1)
-
-
-def _read(file: Path) -> str:
-    import sys
-
-    with failing_clearly():
-        if str(file) == "-":
-            content = sys.stdin.buffer.read(_MAX_FILE + 1)
-        elif not file.is_file():
-            fail(f"{file}: 没有这个文件 / no such file", USAGE)
-        else:
-            with file.open("rb") as stream:
-                content = stream.read(_MAX_FILE + 1)
-    # Whatever is not ASCII cannot be a compact JWS; the verifier says so.
-    return content.decode("ascii", "replace")
-
-
-def _ring(jwks: Path | None) -> "KeyRing":
-    import orjson
-
-    from app.settings import Settings
-    from keys.custody import key_directory
-    from keys.errors import KeysError
-    from keys.key_ring import KeyRing
-
-    with failing_clearly():
-        try:
-            if jwks is None:
-                return key_directory.load_ring(Settings().keys_path)
-            if not jwks.is_file():
-                fail(f"{jwks}: 没有这个文件 / no such file", USAGE)
-            content = orjson.loads(jwks.read_bytes())
-            if not isinstance(content, dict):
-                fail(f'公钥 / keys {jwks}: a JWKS is a JSON object with "keys"', USAGE)
-            return KeyRing.from_jwks(content)
-        except (KeysError, orjson.JSONDecodeError) as error:
-            why = error.detail if isinstance(error, KeysError) else str(error)
-            fail(f"公钥 / keys {jwks or Settings().keys_path}: {why}", USAGE if jwks is not None else 70)
 
 
 def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[str]:

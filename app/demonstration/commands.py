@@ -1,11 +1,15 @@
 """The ready-made commands that `accord demo` prints: one question for every decision, by curl and by the shell."""
 
+import asyncio
 import shlex
 import tomllib
 from importlib import resources
 from typing import Any
 
+from app import clock
 from app.settings import Settings
+from app.store.reader import SqliteReader
+from app.usecases.publish_status import list_path
 
 _ACCORD = ".venv/bin/accord"
 
@@ -48,8 +52,30 @@ def shell_command(query: dict[str, Any]) -> str:
     return " ".join([_ACCORD, "recognize", *(shlex.quote(text) for text in shell_arguments(query))])
 
 
+async def _place(reader: SqliteReader, reference: dict[str, str]) -> tuple[str, int] | None:
+    lookup = await reader.find(reference["type"], reference["number"], reference.get("issuer"), clock.now())
+    return await reader.status_place(lookup.found[0].held.id) if lookup.found else None
+
+
+def status_commands(base: str, settings: Settings, reference: dict[str, str]) -> list[str]:
+    """Saving the status list of a credential, and deciding from it offline."""
+    reader = SqliteReader(settings.store_path)
+    try:
+        place = asyncio.run(_place(reader, reference))
+    finally:
+        reader.close()
+    if place is None:
+        return []
+    return [
+        "",
+        "# 保存状态列表并离线判定 / save a status list and decide offline",
+        f"curl -s {base}{list_path(place[0])} -o status.jwt",
+        f"{_ACCORD} status check status.jwt --index {place[1]}",
+    ]
+
+
 def ready_made(base: str, settings: Settings) -> list[str]:
-    """What `accord demo` prints: where it is, a command for each decision, and how to check a receipt."""
+    """What `accord demo` prints: where it is, a command for each decision, and how to check receipt and status."""
     lines = [
         "",
         f"川渝互认演示已就绪 / the demonstration is ready: {base}/docs",
@@ -70,6 +96,7 @@ def ready_made(base: str, settings: Settings) -> list[str]:
         f"{shell_command(first)} --receipt=r.jws",
         f"curl -s {base}/.well-known/jwks.json -o k.json",
         f"{_ACCORD} verify-receipt r.jws --jwks k.json",
+        *status_commands(base, settings, first["credential"]),
         "",
         "# 证件分页 / credentials, page by page",
         f"curl -s '{base}/v1/credentials?limit=50'",

@@ -1,4 +1,7 @@
-"""Recomputes the log from the store: every entry, tile, head and checkpoint, and the rows that entries speak of."""
+"""Recomputes the log from the store: every entry, tile, head and checkpoint, and the rows that entries speak of.
+
+Status lists come last: their places and turns follow from those rows.
+"""
 
 import json
 import sqlite3
@@ -10,6 +13,7 @@ from typing import Any
 
 from app.ports import StoreError
 from app.store.statement_audit import StatementAudit
+from app.store.status_audit import status_difference
 from app.usecases.audit_log import LogReport, forked, open_checkpoint, rolled_back
 from keys.errors import KeysError
 from keys.note import NoteKey
@@ -83,6 +87,9 @@ class _Audit:
             for event in _UNLOGGED:
                 for (what,) in self._connection.execute(_UNLOGGED[event]):
                     raise _Difference(f"{what} is in the register and not in the log")
+            wrong = status_difference(self._connection)
+            if wrong is not None:
+                raise _Difference(wrong)
         except _Difference as found:
             difference = str(found)
         return LogReport(size=self._edge.size, root=self._edge.root, checkpoints=checkpoints, difference=difference)

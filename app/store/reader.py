@@ -49,6 +49,9 @@ _FIND = f"{_HELD} WHERE c.type_no = ?2 AND c.number = ?3 LIMIT {_MAX_MATCHES}"
 _FIND_OF_ISSUER = f"""{_HELD}
 WHERE c.type_no = ?2 AND c.number = ?3 AND c.issuer_no = (SELECT no FROM issuer WHERE issuer_id = ?4)"""
 _FIND_BY_ID = f"{_HELD} WHERE c.credential_id = ?2"
+_PLACE = """
+SELECT l.list_id, c.status_index FROM credential c JOIN status_list l ON l.no = c.status_list
+WHERE c.credential_id = ?1"""
 _HISTORY = """
 SELECT e.no, c.credential_id, v.known_from, v.digest, v.content FROM credential c
 JOIN credential_version v ON v.credential_no = c.no
@@ -199,6 +202,11 @@ class SqliteReader:
     async def find_by_id(self, credential_id: str, known_at: datetime) -> Lookup:
         """The credential with this id."""
         return self._lookup(_FIND_BY_ID, to_micros(known_at), credential_id)
+
+    async def status_place(self, credential_id: str) -> tuple[str, int] | None:
+        """The id of the credential's status list, and its index there."""
+        rows = self._rows(_PLACE, (credential_id,))
+        return rows[0] if rows else None
 
     async def history(self, credential_id: str, known_at: datetime) -> tuple[LoggedVersion, ...]:
         """Every version of the credential that was known by then, the first first."""

@@ -46,7 +46,10 @@ class IssuerRow(SQLModel, table=True):
 
 
 class CredentialRow(SQLModel, table=True):
-    """A credential's name. Look-ups go by the unique index over (type, normalised number, issuer)."""
+    """A credential's name, and its place in a status list. Look-ups go by the unique index over (type, number, issuer).
+
+    No index is over the places: each is found by its credential, and would cost an import a random B-tree.
+    """
 
     __tablename__ = "credential"
     __table_args__ = (UniqueConstraint("type_no", "number", "issuer_no"),)
@@ -55,6 +58,35 @@ class CredentialRow(SQLModel, table=True):
     type_no: int = Field(foreign_key="credential_type.no")
     number: str
     issuer_no: int = Field(foreign_key="issuer.no")
+    status_list: int | None
+    status_index: int | None
+
+
+class StatusListRow(SQLModel, table=True):
+    """A status list of an issuer and type, the `ordinal`-th from 0, and how many of its places were given out."""
+
+    __tablename__ = "status_list"
+    __table_args__ = (UniqueConstraint("type_no", "issuer_no", "ordinal"),)
+    no: int | None = Field(default=None, primary_key=True)
+    list_id: str = Field(unique=True)
+    type_no: int = Field(foreign_key="credential_type.no")
+    issuer_no: int = Field(foreign_key="issuer.no")
+    ordinal: int
+    given: int
+
+
+class StatusTurnRow(SQLModel, table=True):
+    """When the status at a place of a list turns, as known from an instant on (`registry.status_timeline`).
+
+    Derived from versions, so that a list is built without reading them; `accord log verify` holds it against them.
+    """
+
+    __tablename__ = "status_turn"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    list_no: int = Field(primary_key=True, foreign_key="status_list.no")
+    place: int = Field(primary_key=True)
+    known_from: int = Field(primary_key=True, sa_type=BigInteger)
+    turns: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class VersionRow(SQLModel, table=True):

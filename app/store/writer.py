@@ -22,6 +22,7 @@ from app.store.journal import Journal
 from app.store.margin import MARGIN, MAX_MARGIN, too_late
 from app.store.revocations import scope_of
 from app.store.schema import check
+from app.store.status_places import StatusPlaces
 from app.store.tables import (
     CHANGED_ENTRY,
     CREDENTIAL,
@@ -207,6 +208,7 @@ class SqliteWriter:
             return None
         if there is not None:
             raise StoreError(f"store {self._path}: {entry.type} {entry.number} is already known otherwise at that time")
+        StatusPlaces(connection).note(number, known_from, entry.content)
         return inserted(
             connection,
             insert(VERSION).values(
@@ -330,7 +332,11 @@ def credential_no(connection: Connection, entry: VersionRow, type_no: int, issue
     ).scalar_one_or_none()
     if number is not None:
         return int(number)
-    names = {"credential_id": entry.credential_id, "number": entry.number}
+    names: dict[str, str | int] = {"credential_id": entry.credential_id, "number": entry.number}
+    # Here, and the turns where a version is inserted: whoever enters a credential, by whatever way, gives it its place.
+    places = StatusPlaces(connection)
+    names |= places.give(type_no, issuer_no, entry.type, entry.issuer)
+    places.write()
     return inserted(connection, insert(CREDENTIAL).values(type_no=type_no, issuer_no=issuer_no, **names))
 
 

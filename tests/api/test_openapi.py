@@ -39,6 +39,7 @@ TAKEN = {
     ("/v1/log/tile/{level}/{name}", "get"),
     ("/v1/log/proofs/inclusion", "get"),
     ("/v1/log/proofs/consistency", "get"),
+    ("/v1/status-lists/{id}", "get"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/v1/about", "get"),

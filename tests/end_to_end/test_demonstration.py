@@ -100,9 +100,9 @@ def test_the_printed_shell_command(server: Server, tmp_path: Path, decision: str
 
 
 def test_every_other_printed_command(server: Server, tmp_path: Path) -> None:
-    """A receipt saved and checked offline, and the credentials page by page."""
+    """Receipt and status list saved and checked offline, and the credentials page by page."""
     others = [lines for name, lines in commands(server).items() if name not in DECISIONS]
-    assert sum(len(lines) for lines in others) == 4
+    assert sum(len(lines) for lines in others) == 6
     outputs = []
     for lines in others:
         for line in lines:
@@ -112,7 +112,8 @@ def test_every_other_printed_command(server: Server, tmp_path: Path) -> None:
     assert (tmp_path / "r.jws").read_text().count(".") == 2
     assert "keys" in json.loads((tmp_path / "k.json").read_text())
     assert "真" in outputs[2]
-    assert len(json.loads(outputs[3])["data"]) == 50
+    assert outputs[4].startswith("有效\n")
+    assert len(json.loads(outputs[5])["data"]) == 50
 
 
 def test_a_second_start_loads_nothing_twice(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ OPERATIONS = [
     ("GET", "/v1/log/tile/{level}/{name}"),
     ("GET", "/v1/log/proofs/inclusion"),
     ("GET", "/v1/log/proofs/consistency"),
+    ("GET", "/v1/status-lists/{id}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/v1/about"),

@@ -77,6 +77,27 @@ def change(store: Path, statement: str, *parameters: object) -> None:
         connection.commit()
 
 
+LOG_TABLES = ("log_entry", "log_tile", "log_head", "log_checkpoint")
+
+
+def take_back(store: Path, revision: str) -> None:
+    """Makes a store what it was at an older revision."""
+    with closing(sqlite3.connect(store)) as connection:
+        if revision < "0005":
+            for table in ("statement", "done_once", "api_key"):
+                connection.execute(f"DROP TABLE {table}")
+        if revision < "0004":
+            for table in ("status_turn", "status_list"):
+                connection.execute(f"DROP TABLE {table}")
+            for column in ("status_list", "status_index"):
+                connection.execute(f"ALTER TABLE credential DROP COLUMN {column}")
+        if revision < "0003":
+            for table in LOG_TABLES:
+                connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE alembic_version SET version_num = ?1", (revision,))
+        connection.commit()
+
+
 def whole(store: Path) -> list[tuple[Any, ...]]:
     """Everything that a store holds, table by table."""
     tables = [row[0] for row in rows_of(store, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]

@@ -26,11 +26,9 @@ from registry.log import tiles
 from registry.log.checkpoint import Checkpoint, TreeHead, read_checkpoint
 from registry.log.merkle import EMPTY_ROOT, leaf_hash
 from registry.log.tiles import Edge, grow
-from tests.store.rows import NUMBER, change, copy_store, report, rows_of, version, whole
+from tests.store.rows import NUMBER, change, copy_store, report, rows_of, take_back, version, whole
 
 NAME = "log.test/one"
-LATER = ("statement", "done_once", "api_key")
-"""Tables of revisions after the log's."""
 
 
 def difference(store: Path, key: NoteKey | None = None, *known: Checkpoint) -> str | None:
@@ -363,11 +361,7 @@ def test_a_reader_tells_the_head_of_its_snapshot(filled: Path) -> None:
 
 def test_a_store_from_before_the_log_begins_it_with_what_it_holds(demo_store: Path) -> None:
     before = audit(demo_store, None)
-    with closing(sqlite3.connect(demo_store)) as connection:
-        for table in (*LATER, "log_entry", "log_tile", "log_head", "log_checkpoint"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
-        connection.commit()
+    take_back(demo_store, "0002")
     schema.migrate(demo_store, "test", clock.now())
     after = audit(demo_store, None)
     assert (after.size, after.difference) == (before.size, None)
@@ -377,10 +371,8 @@ def test_a_store_from_before_the_log_begins_it_with_what_it_holds(demo_store: Pa
 def test_a_migration_that_fails_leaves_the_store_as_it_was(
     demo_store: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
+    take_back(demo_store, "0002")
     with closing(sqlite3.connect(demo_store)) as connection:
-        for table in (*LATER, "log_entry", "log_tile", "log_head", "log_checkpoint"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
         (known,) = connection.execute("SELECT known_from FROM credential_version WHERE no = 9").fetchone()
         if when == "damaged rows":
             connection.execute("UPDATE credential_version SET known_from = ?1 WHERE no = 9", (2**62,))

@@ -29,6 +29,7 @@ LOOKUPS: dict[str, Ask] = {
     "number of an issuer": lambda reader: reader.find(TYPE, NUMBER, ISSUER, NOW),
     "a number that is not there": lambda reader: reader.find(TYPE, "nobody", None, NOW),
     "id": lambda reader: reader.find_by_id("cred_x", NOW),
+    "status place": lambda reader: reader.status_place("cred_x"),
     "history": lambda reader: reader.history("cred_x", NOW),
     "registers": lambda reader: reader.registers(TYPE, NOW),
     "snapshot": lambda reader: reader.snapshot(),

@@ -260,3 +260,14 @@ def test_the_first_fault_in_order_is_told(signer: PemSigner, ring: KeyRing) -> N
         "key.unknown",
         "signature.wrong",
     ]
+
+
+def test_a_longer_token_is_taken_where_its_type_may_be_longer(signer: PemSigner, ring: KeyRing) -> None:
+    payload = bytes(jws.MAX_LENGTH)
+    with pytest.raises(MalformedError, match="of at most 262144"):
+        sign_compact(payload, signer, TYP)
+    token = sign_compact(payload, signer, TYP, 2 * jws.MAX_LENGTH)
+    assert refusal(token, ring).code == "jws.malformed"
+    assert verify_compact(token, ring, TYP, ES256_ONLY, len(token)).payload == payload
+    with pytest.raises(MalformedError, match=f"of at most {len(token) - 1}"):
+        verify_compact(token, ring, TYP, ES256_ONLY, len(token) - 1)

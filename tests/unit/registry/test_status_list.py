@@ -21,6 +21,7 @@ from registry.status_list import (
     compress,
     expand,
     pack,
+    pack_exceptions,
     read,
     read_member,
     status_at,
@@ -216,3 +217,24 @@ def test_a_million_statuses_of_which_one_in_a_hundred_is_revoked_stay_small() ->
     assert len(array) == MILLION // 4
     member = claims_member(array, 2)
     assert len(base64url.decode(str(member["lst"]))) < 40_000
+
+
+@given(
+    st.sampled_from(SIZES).flatmap(
+        lambda bits: st.tuples(
+            st.just(bits), st.dictionaries(st.integers(0, 99), st.integers(0, (1 << bits) - 1), max_size=30)
+        )
+    ),
+    st.integers(100, 140),
+)
+def test_exceptions_are_packed_as_all_statuses_are(sized: tuple[int, dict[int, int]], places: int) -> None:
+    bits, exceptions = sized
+    assert pack_exceptions(exceptions, places, bits) == pack([exceptions.get(at, VALID) for at in range(places)], bits)
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "places", "bits"), [({8: 1}, 8, 1), ({-1: 1}, 8, 1), ({0: 2}, 8, 1), ({0: -1}, 8, 2), ({}, 8, 3)]
+)
+def test_exceptions_that_have_no_place_are_refused(exceptions: dict[int, int], places: int, bits: int) -> None:
+    with pytest.raises(ValueError, match="status"):
+        pack_exceptions(exceptions, places, bits)
