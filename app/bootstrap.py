@@ -28,7 +28,7 @@ from app.usecases.recognize import Recognizer
 from app.usecases.take_statement import StatementTaker
 from app.usecases.verify_lock import LockVerifier
 from keys.algorithms.ed25519 import ED25519
-from keys.custody import Signer, key_directory, passphrase, pin
+from keys.custody import Signer, files, key_directory, passphrase, pin
 from keys.custody.token import Token
 from keys.errors import CustodyError
 from keys.key_ring import KeyRing
@@ -180,15 +180,13 @@ def _load(folder: Path, settings: Settings, mode: str) -> Signer:
 def make_key(settings: Settings, mode: str, alg: str, *, activate: bool, on_token: bool) -> Signer:
     """Makes a signing key, and the log's key where there is none. Raises `keys.errors.CustodyError`."""
     folder = settings.keys_path
-    if on_token:
-        name = settings.pkcs11_key_label
-        signer: Signer = key_directory.create_on_token(
-            folder, mode, key_token(settings), name, activate=activate, alg=alg
-        )
-    else:
-        signer = key_directory.create(folder, mode, key_passphrase(settings), activate=activate, alg=alg)
+    files.make_directory(folder)
+    # First the one that may lack something: a token without Ed25519 takes a passphrase too.
     make_log_key(settings, mode, on_token=on_token)
-    return signer
+    if on_token:
+        token, name = key_token(settings), settings.pkcs11_key_label
+        return key_directory.create_on_token(folder, mode, token, name, activate=activate, alg=alg)
+    return key_directory.create(folder, mode, key_passphrase(settings), activate=activate, alg=alg)
 
 
 def make_log_key(settings: Settings, mode: str, *, on_token: bool = False) -> None:
