@@ -14,8 +14,10 @@ from app import clock
 from app.settings import Settings
 from app.store.audit import audit
 from app.store.writer import SqliteWriter
+from keys import base64url
 from registry.canonical import digest
 from registry.period import format_instant, parse_instant
+from registry.status_list import INVALID, SUSPENDED, VALID, read, read_member
 from tests.api.service import Service, assert_problem
 from tests.api.test_log import BASE, assert_included
 from tests.support.issuing import LICENCE, TYPE, Issuing
@@ -98,6 +100,23 @@ def test_a_licence_is_registered_suspended_reinstated_and_revoked(desk: Desk) ->
         assert evidence.headers["Content-Type"] == "application/jose"
         assert digest(evidence.content) == step["statement"]
     assert desk.difference() is None
+
+
+def test_a_step_turns_the_status_list(desk: Desk) -> None:
+    made = taken(desk.register())
+    place = desk.service.get(f"{CREDENTIALS}/{made['id']}").json()["status_list"]
+    address = "/v1/status-lists/" + place["uri"].rpartition("/")[2]
+
+    def status() -> int:
+        payload = desk.service.get(address).text.split(".")[1]
+        bits, compressed = read_member(json.loads(base64url.decode(payload))["status_list"])
+        return read(compressed, bits, place["index"], limit=1 << 20)
+
+    seen = [status()]
+    for event, more in (("suspended", {}), ("reinstated", {}), ("revoked", {"kind": "penalty"})):
+        made = taken(desk.step(made["id"], made["version"], event, **more))
+        seen.append(status())
+    assert seen == [VALID, SUSPENDED, VALID, INVALID]
 
 
 def test_an_amendment_does_not_rewrite_what_was_known(desk: Desk) -> None:
