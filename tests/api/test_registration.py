@@ -113,7 +113,10 @@ def test_a_step_turns_the_status_list(desk: Desk) -> None:
         return read(compressed, bits, place["index"], limit=1 << 20)
 
     seen = [status()]
-    for event, more in (("suspended", {}), ("reinstated", {}), ("revoked", {"kind": "penalty"})):
+    for event, ago in (("suspended", 60), ("reinstated", 30), ("revoked", 5)):
+        # Lists are of whole seconds.
+        more: dict[str, Any] = {"effective_at": clock.now() - timedelta(seconds=ago)}
+        more |= {"kind": "penalty"} if event == "revoked" else {}
         made = taken(desk.step(made["id"], made["version"], event, **more))
         seen.append(status())
     assert seen == [VALID, SUSPENDED, VALID, INVALID]
