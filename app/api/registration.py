@@ -15,7 +15,7 @@ from app.api.middleware import header
 from app.api.problems import problem
 from app.bootstrap import Node
 from app.ports import PolicyMoved, StoreError, Taken
-from app.usecases.take_statement import Submission, names_a_person
+from app.usecases.take_statement import Submission, is_public
 from keys.jws import MAX_LENGTH
 
 _KEY = re.compile(r"[\x21-\x7e]{8,128}")
@@ -169,8 +169,8 @@ def _add_evidence(router: APIRouter, node: Node) -> None:
         read_parameters(request.scope, ())
         digest = request.path_params["digest"]
         token = node.log.statement(digest) if _DIGEST.fullmatch(digest) else None
-        # A natural person's name is nobody's to read; that there is such a statement the history tells anyway.
-        if token is None or names_a_person(token):
+        # That there is such a statement the history tells anyway.
+        if token is None or not is_public(token, node.recognizer.policies.latest):
             raise problem("statement.not_found")
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
         return Response(token, headers=headers, media_type="application/jose")

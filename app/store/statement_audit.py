@@ -57,8 +57,8 @@ class StatementAudit:
         policy = self._policies.at(instant)
         if policy is None:
             raise PolicyError("policy", "", "none was known by then")
-        # Keys never leave their files: the newest file has each with its period.
-        statement = open_statement(token.decode("ascii"), self._policies.latest.keys)
+        # By the keys of then: a later file may no longer have them.
+        statement = open_statement(token.decode("ascii"), policy.keys)
         if statement.credential is not None:
             new = register(statement, policy, instant, self._salt)
             return version_row(new.id, new.number, new.credential).digest

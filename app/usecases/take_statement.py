@@ -13,7 +13,7 @@ from registry.canonical import canonical_json
 from registry.dossier import HeldCredential
 from registry.errors import Fault, QueryRefused
 from registry.intake import add_event, register
-from registry.policy import PolicyHistory
+from registry.policy import Policy, PolicyHistory
 from registry.statement import Statement, check_key, open_statement, refused
 
 
@@ -103,8 +103,14 @@ def _answer(statement: Statement) -> Answer:
     return answer
 
 
-def names_a_person(token: bytes) -> bool:
-    """Whether a statement that was taken in names a natural person as holder."""
+def is_public(token: bytes, policy: Policy) -> bool:
+    """Whether anybody may read a statement that was taken in.
+
+    It names no natural person, and holds no attribute that is not shown of a credential.
+    """
     claims = json.loads(base64url.decode(token.decode("ascii").split(".")[1]))
     said = claims.get("credential") or claims["event"].get("changes") or {}
-    return bool(said.get("subject", {}).get("kind") == "person")
+    profile = policy.profiles.get(claims["profile"]["type"])
+    fields = {} if profile is None else profile.attributes
+    shown = all(name in fields and fields[name].public for name in said.get("attributes", {}))
+    return shown and said.get("subject", {}).get("kind") != "person"

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,12 @@ import httpx
 import pytest
 
 from app import clock
+from app.bootstrap import seed_policy
 from app.settings import Settings
 from app.store.audit import audit
 from app.store.writer import SqliteWriter
 from keys import base64url
-from registry.canonical import digest
+from registry.canonical import canonical_json, digest
 from registry.period import format_instant, parse_instant
 from registry.status_list import INVALID, SUSPENDED, VALID, read, read_member
 from tests.api.service import Service, assert_problem
@@ -190,6 +192,14 @@ def test_a_key_that_was_stolen_counts_until_then(desk: Desk) -> None:
     assert desk.difference() is None
 
 
+def test_a_key_that_its_issuer_no_longer_has_leaves_doubt(desk: Desk) -> None:
+    taken(desk.register())
+    desk.enter(Issuing(mark="fresh").document(version=2))
+    answer = desk.service.recognize(QUESTION).json()
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("indeterminate", "issuer.key_retired")
+    assert desk.difference() is None
+
+
 def test_a_key_that_ended_in_order_stays_good_for_what_it_signed(desk: Desk) -> None:
     taken(desk.register())
     desk.enter(Issuing(key={"until": format_instant(clock.now())}).document(version=2))
@@ -240,6 +250,21 @@ def test_a_persons_statement_is_shown_to_nobody(desk: Desk) -> None:
     assert "测试甲" not in shown + history
     assert_problem(desk.service.get("/v1/statements/sha256:" + "0" * 64), 404, "statement.not_found", "")
     assert_problem(desk.service.get("/v1/statements/none"), 404, "statement.not_found", "")
+
+
+def test_a_statement_with_what_is_not_shown_is_shown_to_nobody(desk: Desk) -> None:
+    (document,) = [entry for entry in seed_policy() if entry.id == TYPE]
+    attributes = {name: dict(field) for name, field in document.content["attributes"].items()}
+    attributes["premises_address"]["public"] = False
+    content = {**document.content, "version": 2, "attributes": attributes}
+    named = digest(canonical_json(content))
+    made = taken(desk.register())
+    assert desk.service.get(f"/v1/statements/{made['statement']}").status_code == 200
+    desk.enter(replace(document, version=2, digest=named, content=content))
+    claims = OWN.claims(clock.now(), credential=LICENCE | {"number": "JY15001039920027"})
+    later = taken(desk.send(OWN.sign(claims | {"profile": {"type": TYPE, "version": 2}})))
+    assert_problem(desk.service.get(f"/v1/statements/{later['statement']}"), 404, "statement.not_found", "")
+    assert desk.difference() is None
 
 
 def callers(desk: Desk) -> dict[str, tuple[dict[str, str], int, str]]:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.period import ALWAYS, InstantError, Period, format_instant, from_micros, parse_instant, to_micros
+from registry.period import (
+    ALWAYS,
+    InstantError,
+    Period,
+    format_instant,
+    format_local,
+    from_micros,
+    parse_instant,
+    to_micros,
+)
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 SMALL = st.one_of(st.none(), st.integers(0, 8))
@@ -200,3 +209,8 @@ def test_periods_that_touch_do_not_overlap() -> None:
     assert not Period(end=at(1)).overlaps(Period(start=at(1)))
     assert not Period(start=at(1)).overlaps(Period(end=at(1)))
     assert ALWAYS.overlaps(Period(start=at(1), end=at(2)))
+
+
+def test_people_read_instants_by_the_clock_of_beijing() -> None:
+    assert format_local(parse_instant("2026-11-20T18:30:00.5Z")) == "2026-11-21T02:30:00+08:00"
+    assert format_local(parse_instant("9999-12-31T23:59:59Z")) == "9999-12-31T23:59:59Z"
