@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.store.api_keys import SqliteApiKeys
 from app.store.challenges import SqliteChallenges
 from app.store.log import SqliteLog
+from app.store.objections import SqliteObjections
 from app.store.reader import SqliteReader
 from app.store.revocations import RevocationShelf
 from app.store.schema import StoreState, check
@@ -60,6 +61,7 @@ class Node:
     log: SqliteLog
     api_keys: SqliteApiKeys
     taker: StatementTaker
+    objections: SqliteObjections
     log_signer: Signer | None
     """What signs the log's checkpoints; None where no log key was made yet."""
     status_lists: StatusPublisher
@@ -258,6 +260,7 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         origin=origin,
         log=SqliteLog(settings.store_path),
         api_keys=SqliteApiKeys(settings.store_path),
+        objections=SqliteObjections(settings.store_path),
         taker=StatementTaker(_LateIntake(settings.store_path), reader.secret()),
         log_signer=load_log_signer(settings, state.mode),
         status_lists=StatusPublisher(

@@ -47,7 +47,13 @@ def lean_routes(node: Node) -> dict[str, ASGIApp]:
     }
 
 
-_BODIES = (schemas.ChallengeRequest, schemas.LockVerification, schemas.StatementSubmission)
+_BODIES = (
+    schemas.ChallengeRequest,
+    schemas.LockVerification,
+    schemas.ObjectionAnswer,
+    schemas.ObjectionSubmission,
+    schemas.StatementSubmission,
+)
 
 
 def _declarations() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -57,7 +57,7 @@ async def show_credential(
     valid_at, known_at = read_instants(parameters, clock.now())
     await node.recognizer.refresh()
     policy = node.recognizer.policy_at(known_at)
-    held = await find_credential(node.reader, credential_id, known_at) if _may_be_id(credential_id) else None
+    held = await find_credential(node.reader, credential_id, known_at) if may_be_id(credential_id) else None
     if held is None:
         raise problem("credential.not_found")
     place = await node.reader.status_place(credential_id)
@@ -65,6 +65,7 @@ async def show_credential(
         **_view(held, policy, valid_at, messages),
         "status_list": None if place is None else {"uri": node.status_lists.uri(place[0]), "index": place[1]},
         "events": [event_view(event) for event in held.credential.events],
+        "objections": dict(zip(("open", "answered"), node.objections.count(held.id), strict=True)),
         "digest": held.digest,
         "known_from": held.known_from,
         "valid_at": valid_at,
@@ -76,7 +77,7 @@ async def show_credential(
 async def show_history(node: Node, credential_id: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Every step of one credential that was known at `known_at`. Raises `Problem` 404."""
     _, known_at = read_instants(parameters, clock.now())
-    steps = await credential_history(node.reader, credential_id, known_at) if _may_be_id(credential_id) else None
+    steps = await credential_history(node.reader, credential_id, known_at) if may_be_id(credential_id) else None
     if steps is None:
         raise problem("credential.not_found")
     return {
@@ -87,8 +88,8 @@ async def show_history(node: Node, credential_id: str, parameters: dict[str, str
     }
 
 
-def _may_be_id(text: str) -> bool:
-    """No id is longer; a lone surrogate or NUL cannot be asked of a store."""
+def may_be_id(text: str) -> bool:
+    """Whether a text can be an id. No id is longer; a lone surrogate or NUL cannot be asked of a store."""
     return len(text) <= 64 and not forbidden_text(text)
 
 

@@ -21,6 +21,7 @@ def problems(*statuses: int) -> Declared:
         415: "Not JSON",
         422: "Cannot be asked like this",
         428: "If-Match is missing",
+        429: "Too many",
         503: "The store cannot be reached",
     }
     return {status: {"description": descriptions[status], **_PROBLEM} for status in statuses}

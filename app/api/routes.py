@@ -11,6 +11,7 @@ from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, s
 from app.api.declarations import parameter, problems
 from app.api.log import add_log
 from app.api.middleware import request_language
+from app.api.objections import add_objections
 from app.api.registration import add_registration
 from app.api.status_lists import add_status_lists
 from app.bootstrap import Node
@@ -209,6 +210,7 @@ def build_router(node: Node) -> APIRouter:
     router = APIRouter()
     _add_credentials(router, node)
     add_registration(router, node)
+    add_objections(router, node)
     _add_policy_lists(router, node)
     _add_proof(router, node)
     add_log(router, node)

@@ -270,11 +270,19 @@ class StatusPlace(_Strict):
     index: int
 
 
+class ObjectionCount(_Strict):
+    """How many objections to a credential are open, and how many answered. They change nothing by themselves."""
+
+    open: int
+    answered: int
+
+
 class CredentialRecord(Credential):
     """A credential with its events, as known at `known_at`."""
 
     status_list: StatusPlace | None
     events: list[Event]
+    objections: ObjectionCount
     digest: str
     known_from: Instant
     valid_at: Instant
@@ -315,6 +323,48 @@ class StatementTaken(_Strict):
     statement: str
     recorded_at: Instant
     log_index: int
+
+
+class ObjectionSubmission(_Strict):
+    """What is wrong, with a credential by its id or with a receipt, and where to reach whoever says so."""
+
+    credential_id: str | None = None
+    receipt: str | None = None
+    message: str
+    contact: str
+
+
+class Objection(_Strict):
+    """How an objection stands. Whoever holds the id may see it."""
+
+    id: str
+    status: str
+    credential_id: str | None
+    receipt: str | None
+    issuer: str | None
+    received_at: Instant
+    answer: str | None
+    answered_at: Instant | None
+
+
+class ReceivedObjection(Objection):
+    """An objection as its issuer sees it."""
+
+    message: str
+    contact: str
+
+
+class ObjectionPage(_Strict):
+    """Objections in the order in which they came; `next` is where to go on."""
+
+    data: list[ReceivedObjection]
+    next: int | None
+
+
+class ObjectionAnswer(_Strict):
+    """What is answered, once."""
+
+    answer: str
 
 
 class CredentialHistory(_Strict):

@@ -234,6 +234,35 @@ class ApiKeyRow(SQLModel, table=True):
     used_at: int | None = Field(sa_type=BigInteger, nullable=True)
 
 
+class ObjectionRow(SQLModel, table=True):
+    """What somebody holds against a credential or a receipt, with the answer once there is one. Never deleted."""
+
+    __tablename__ = "objection"
+    __table_args__ = (Index("objection_credential", "credential_id"), Index("objection_issuer", "issuer", "no"))
+    no: int | None = Field(default=None, primary_key=True)
+    objection_id: str = Field(unique=True)
+    credential_id: str | None
+    receipt: str | None
+    issuer: str | None
+    message: str
+    contact: str
+    received_at: int = Field(sa_type=BigInteger)
+    answer: str | None
+    answered_by: str | None
+    answered_at: int | None = Field(sa_type=BigInteger, nullable=True)
+
+
+class ReadAuditRow(SQLModel, table=True):
+    """Who read what is not public, what for, and when. Never updated, never deleted."""
+
+    __tablename__ = "read_audit"
+    no: int | None = Field(default=None, primary_key=True)
+    key_id: str
+    what: str
+    purpose: str
+    read_at: int = Field(sa_type=BigInteger)
+
+
 def core(model: type[SQLModel]) -> Table:
     """The table behind a model, for statements."""
     table: Table = SQLModel.metadata.tables[str(model.__tablename__)]
