@@ -144,13 +144,23 @@ class Intake(Protocol):
         ...
 
 
+SCOPES: Mapping[str, tuple[str, ...]] = {
+    "issuer": ("credentials.write", "objections.read", "objections.answer"),
+    "relying_party": (),
+    "operator": ("objections.read", "objections.answer"),
+    "auditor": ("objections.read",),
+}
+"""What each role may do beyond what anybody may. A key has all of it or some."""
+
+
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who calls: by which key, in which role, and for which issuer if in that of one."""
+    """Who calls: by which key, in which role, for which issuer if in that of one, and what the key is good for."""
 
     key_id: str
     name: str
     role: str
     issuer: str | None
+    scopes: tuple[str, ...]
 
 
 class ApiKey(Principal, frozen=True, kw_only=True):
@@ -167,6 +177,10 @@ class Principals(Protocol):
 
     def find(self, secret: str, now: datetime) -> Principal | None:
         """Whose API key this is, None for one that is unknown, stopped or expired. Raises `StoreError`."""
+        ...
+
+    def named(self, key_id: str, now: datetime) -> Principal | None:
+        """The same by the key's id, for who has shown the key before."""
         ...
 
 

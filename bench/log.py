@@ -18,7 +18,7 @@ from pathlib import Path
 
 from app import clock
 from app.bootstrap import seed_policy
-from app.ports import Principal
+from app.ports import SCOPES, Principal
 from app.store import journal, schema
 from app.store.intake import SqliteIntake
 from app.store.log import SqliteLog
@@ -32,7 +32,7 @@ from tests.support.issuing import LICENCE, Issuing
 
 SHORT = 10_000
 _ISSUING = Issuing()
-_CALLER = Principal(key_id="key_bench", name="测试", role="issuer", issuer=_ISSUING.issuer)
+_CALLER = Principal(key_id="key_bench", name="测试", role="issuer", issuer=_ISSUING.issuer, scopes=SCOPES["issuer"])
 _CHUNK = 1 << 18
 # A file system in memory, where CPU is measured without a disk.
 _MEMORY = Path("/dev/shm")

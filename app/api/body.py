@@ -63,6 +63,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> by
     media_type = header(scope, b"content-type")
     if media_type != b"application/json" and not _is_json(media_type):
         raise problem("request.media_type")
+    return await read_octets(receive, limit)
+
+
+async def read_octets(receive: Receive, limit: int) -> bytes:
+    """A whole body, whatever it is. Raises `Problem` when it is too large."""
     message = await receive()
     body: bytes = message.get("body", b"")
     more = message.get("more_body", False)

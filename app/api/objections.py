@@ -16,8 +16,8 @@ from app.ports import Principal
 from app.presentation import to_json
 from app.usecases.find_credentials import find_credential
 from app.usecases.objections import (
-    ANSWERERS,
-    READERS,
+    ANSWER,
+    READ,
     Objection,
     Submitted,
     may_see,
@@ -67,11 +67,6 @@ async def _issuer_of(node: Node, submitted: Submitted) -> str | None:
     if held is None:
         raise problem("objection.credential_unknown", "/credential_id")
     return held.credential.issuer
-
-
-def _allowed(principal: Principal, roles: tuple[str, ...]) -> None:
-    if principal.role not in roles:
-        raise problem("auth.forbidden", why=f"{principal.role} ∉ {', '.join(roles)}")
 
 
 def _found(node: Node, principal: Principal, named: str) -> Objection:
@@ -153,8 +148,7 @@ def _add_desk(router: APIRouter, node: Node) -> None:
         responses={200: {"model": schemas.ObjectionPage}, **problems(400, 401, 403, 422, 503)},
     )
     async def listed(request: Request) -> Response:
-        principal = caller(node, request.scope)
-        _allowed(principal, READERS)
+        principal = caller(node, request.scope, READ)
         parameters = read_parameters(request.scope, _LIST)
         if parameters.get("status") not in (None, "", "open"):
             value = parameters["status"][:64]
@@ -176,8 +170,7 @@ def _add_desk(router: APIRouter, node: Node) -> None:
     )
     async def answer(request: Request) -> Response:
         read_parameters(request.scope, ())
-        principal = caller(node, request.scope)
-        _allowed(principal, ANSWERERS)
+        principal = caller(node, request.scope, ANSWER)
         said = read_answer(parse_json(await read_body(request.scope, request.receive)))
         entry = _found(node, principal, request.path_params["id"])
         if not node.objections.answer(entry.id, said, principal.key_id, clock.now()):

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.api import operation, receipts, schemas
+from app.api.auth import add_oauth
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, show_credential, show_history
 from app.api.declarations import parameter, problems
@@ -211,6 +212,7 @@ def build_router(node: Node) -> APIRouter:
     _add_credentials(router, node)
     add_registration(router, node)
     add_objections(router, node)
+    add_oauth(router, node)
     _add_policy_lists(router, node)
     _add_proof(router, node)
     add_log(router, node)

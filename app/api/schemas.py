@@ -306,6 +306,21 @@ class HistoryStep(_Strict):
     log_index: int
 
 
+class AccessToken(_Strict):
+    """A token to call with for ten minutes (RFC 6749 §5.1)."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+
+
+class TokenRefusal(_Strict):
+    """Why no token is given (RFC 6749 §5.2)."""
+
+    error: str
+
+
 class StatementSubmission(_Strict):
     """What an issuer states: a compact JWS of the type `credential-statement+jwt`."""
 

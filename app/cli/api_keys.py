@@ -25,20 +25,25 @@ def create(
     role: Annotated[str, typer.Option(help="issuer, relying_party, operator, auditor")],
     issuer: Annotated[str | None, typer.Option(help="发证机关标识（issuer 角色）/ issuer id, for that role")] = None,
     expires: Annotated[str | None, typer.Option(help="失效时间 / when it ends")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="权限，可重复；默认为角色的全部 / repeatable; default: all of the role")
+    ] = None,
     json: Json = False,
     lang: Lang = None,
 ) -> None:
     """The key goes to standard output alone; no one can show it again. Exit codes: 0, 2 a mistake, 70 failure."""
     from app import clock
     from app.messages import messages
+    from app.ports import SCOPES
     from app.presentation import to_json
     from app.settings import Settings
-    from app.store.api_keys import ROLES
     from registry.field import forbidden_text
 
     catalogue, now = messages(language(lang)), clock.now()
-    if role not in ROLES:
-        fail(f"--role {role!r}: {', '.join(ROLES)}", USAGE)
+    if role not in SCOPES:
+        fail(f"--role {role!r}: {', '.join(SCOPES)}", USAGE)
+    if not set(scope or ()) <= set(SCOPES[role]):
+        fail(f"--scope: {role} 可用 / may have: {', '.join(SCOPES[role]) or '-'}", USAGE)
     if not 1 <= len(name.strip()) <= 100 or forbidden_text(name):
         fail("--name: 1–100 个字符 / 1 to 100 characters", USAGE)
     if (role == "issuer") != (issuer is not None):
@@ -51,7 +56,7 @@ def create(
         fail(f"--issuer {issuer!r}: 没有这一机关 / no such authority; see /v1/authorities", USAGE)
     with failing_clearly():
         store = _opened()
-        key_id, secret = store.make(name.strip(), role, issuer, now, end)
+        key_id, secret = store.make(name.strip(), role, issuer, now, end, tuple(scope) if scope else None)
         store.close()
     if json:
         typer.echo(to_json({"id": key_id, "key": secret, "role": role, "issuer": issuer, "expires_at": end}).decode())
@@ -116,4 +121,4 @@ def _line(key: "ApiKey") -> str:
 
     state = "stopped" if key.stopped_at is not None else "active"
     times = f"{shown(key.created_at)} {shown(key.expires_at)} {shown(key.used_at)}"
-    return f"{key.key_id} {state} {key.role} {key.issuer or '-'} {times} {key.name}"
+    return f"{key.key_id} {state} {key.role} {key.issuer or '-'} {','.join(key.scopes) or '-'} {times} {key.name}"

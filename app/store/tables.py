@@ -228,6 +228,7 @@ class ApiKeyRow(SQLModel, table=True):
     name: str
     role: str
     issuer: str | None
+    scopes: str
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int | None = Field(sa_type=BigInteger, nullable=True)
     stopped_at: int | None = Field(sa_type=BigInteger, nullable=True)

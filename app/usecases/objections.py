@@ -18,8 +18,8 @@ MAX_CONTACT = 200
 MAX_RECEIPT = 48 * 1024
 MOST_OPEN = 20
 """Open objections to one credential; more would drown those that are there."""
-READERS = ("issuer", "operator", "auditor")
-ANSWERERS = ("issuer", "operator")
+READ, ANSWER = "objections.read", "objections.answer"
+"""The scopes that reading a list and answering need."""
 
 _MEMBERS = ("credential_id", "receipt", "message", "contact")
 

@@ -72,7 +72,9 @@ class StatementTaker:
 def _check_caller(submission: Submission, statement: Statement) -> None:
     """An issuer sends in its own statements, to the address that they are for."""
     principal = submission.principal
-    if principal.role != "issuer" or principal.issuer != statement.issuer:
+    if "credentials.write" not in principal.scopes:
+        raise QueryRefused(Fault(pointer="", code="auth.forbidden", params={"why": "credentials.write"}))
+    if principal.issuer != statement.issuer:
         owner = principal.issuer or principal.role
         raise QueryRefused(Fault(pointer="", code="auth.forbidden", params={"why": f"{owner} ≠ {statement.issuer}"}))
     stated, asked = statement.credential_id, submission.credential_id

@@ -217,7 +217,16 @@ def test_one_credential_by_its_id(service: Service) -> None:
     assert response.status_code == 200
     record = response.json()
     assert {name: record[name] for name in VIEW} == listed_view
-    assert set(record) == VIEW | {"status_list", "events", "objections", "digest", "known_from", "valid_at", "known_at", "livemode"}
+    assert set(record) == VIEW | {
+        "status_list",
+        "events",
+        "objections",
+        "digest",
+        "known_from",
+        "valid_at",
+        "known_at",
+        "livemode",
+    }
     assert record["digest"].startswith("sha256:")
     assert [event["event"] for event in record["events"]] == [event["event"] for event in document["events"]]
     for event in record["events"]:

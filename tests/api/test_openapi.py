@@ -44,6 +44,7 @@ TAKEN = {
     ("/v1/log/proofs/inclusion", "get"),
     ("/v1/log/proofs/consistency", "get"),
     ("/v1/status-lists/{id}", "get"),
+    ("/oauth/token", "post"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/v1/about", "get"),
@@ -108,7 +109,7 @@ def test_every_operation_is_told_of(document: dict[str, Any]) -> None:
         assert operation["tags"]
         assert {"200", "201"} & operation["responses"].keys()
         for status, response in operation["responses"].items():
-            if status.startswith("4"):
+            if status.startswith("4") and operation["operationId"] != "token_oauth_token_post":
                 assert set(response["content"]) == {"application/problem+json"}
 
 

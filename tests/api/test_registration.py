@@ -284,7 +284,8 @@ def callers(desk: Desk) -> dict[str, tuple[dict[str, str], int, str]]:
         "expired": (desk.key("issuer", OWN.issuer, now - timedelta(seconds=1)), 401, "auth.unknown"),
         "unknown": ("ak_test_" + "A" * 43, 401, "auth.unknown"),
         "of a live store": (desk.own.replace("test", "live"), 401, "auth.unknown"),
-        "of no kind": ("x" * 300, 401, "auth.missing"),
+        "of no kind": ("x" * 300, 401, "auth.unknown"),
+        "without end": ("x" * 5000, 401, "auth.missing"),
     }
     found = {name: ({"Authorization": f"Bearer {key}"}, status, code) for name, (key, status, code) in keys.items()}
     return found | {
@@ -299,8 +300,9 @@ WITH_KEY = {
     ("POST", "/v1/credentials/{id}/events"),
     ("GET", "/v1/objections"),
     ("POST", "/v1/objections/{id}/answer"),
+    ("POST", "/oauth/token"),
 }
-"""The routes that need a key to call (those of objections: test_objections). Every other one is public to all."""
+"""The routes that need a key (test_objections, test_access_tokens). Every other one is public to all."""
 
 
 def test_who_may_write(desk: Desk) -> None:

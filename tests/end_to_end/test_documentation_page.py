@@ -53,6 +53,7 @@ OPERATIONS = [
     ("GET", "/v1/log/proofs/inclusion"),
     ("GET", "/v1/log/proofs/consistency"),
     ("GET", "/v1/status-lists/{id}"),
+    ("POST", "/oauth/token"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/v1/about"),

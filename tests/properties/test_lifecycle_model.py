@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from app.bootstrap import seed_policy
-from app.ports import Principal, Taken
+from app.ports import SCOPES, Principal, Taken
 from app.store import schema
 from app.store.audit import audit
 from app.store.intake import SqliteIntake
@@ -24,7 +24,7 @@ from registry.errors import QueryRefused
 from tests.support.issuing import LICENCE, Issuing
 
 OWN = Issuing()
-CALLER = Principal(key_id="key_test", name="测试", role="issuer", issuer=OWN.issuer)
+CALLER = Principal(key_id="key_test", name="测试", role="issuer", issuer=OWN.issuer, scopes=SCOPES["issuer"])
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 ISSUED = datetime(2026, 1, 9, 16, tzinfo=UTC)
 START, END = ISSUED, datetime(2031, 1, 9, 16, tzinfo=UTC)

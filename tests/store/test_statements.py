@@ -10,7 +10,7 @@ import pytest
 
 from app import clock
 from app.bootstrap import seed_policy
-from app.ports import PolicyMoved, Principal, StoreError, Taken
+from app.ports import SCOPES, PolicyMoved, Principal, StoreError, Taken
 from app.store.audit import audit
 from app.store.intake import SqliteIntake
 from app.store.journal import Journal
@@ -25,7 +25,7 @@ from tests.store.rows import change, rows_of
 from tests.support.issuing import LICENCE, Issuing
 
 OWN = Issuing()
-CALLER = Principal(key_id="key_test", name="测试", role="issuer", issuer=OWN.issuer)
+CALLER = Principal(key_id="key_test", name="测试", role="issuer", issuer=OWN.issuer, scopes=SCOPES["issuer"])
 
 
 class Counter:
