@@ -53,25 +53,35 @@ def verify(
     source: Annotated[str | None, typer.Option("--from", help="网址或文件夹 / address or folder of a log")] = None,
     log_key: Annotated[str | None, typer.Option("--key", help="日志公钥 / the log's verifier key")] = None,
     kept: Annotated[Path | None, typer.Option("--checkpoint", help="以前留存的检查点 / one that was kept")] = None,
+    receipts: Annotated[
+        list[Path] | None, typer.Option("--receipt", help="以前得到的凭证，可重复 / a receipt; repeatable")
+    ] = None,
+    jwks: Annotated[
+        Path | None, typer.Option(help="核验凭证的公钥 / keys of the receipts; default: this node's")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
 ) -> None:
-    """Exit codes: 0 everything is as the log says, 1 the first difference is named, 2 usage, 70 failure."""
+    """Everything that was signed once, a checkpoint or size and root in a receipt, must still be in the log.
+
+    Exit codes: 0 everything is as the log says, 1 the first difference is named, 2 usage, 70 failure.
+    """
     from app.settings import Settings
     from app.store.audit import audit
     from app.store.schema import check
     from app.usecases.audit_log import verify_served
 
+    shown = [_receipt(file, jwks) for file in receipts or ()]
     with failing_clearly():
         if source is not None:
             if log_key is None:
                 fail("--from 须同时给出 --key / --from needs --key", USAGE)
             key = _read_key(log_key)
-            report = verify_served(_reader(source), key, () if kept is None else (_kept(kept, key),))
+            report = verify_served(_reader(source), key, (*shown, *(() if kept is None else (_kept(kept, key),))))
         else:
             settings = Settings()
             check(settings.store_path)
             named = _key_if_any(settings) if log_key is None else _read_key(log_key)
-            report = audit(settings.store_path, named, () if kept is None else (_kept(kept, named),))
+            report = audit(settings.store_path, named, (*shown, *(() if kept is None else (_kept(kept, named),))))
     _tell(report, json)
     raise typer.Exit(0 if report.difference is None else 1)
 
@@ -189,6 +199,23 @@ def _kept(path: Path, named: "NoteKey | None") -> "Checkpoint":
         return open_checkpoint(path.read_bytes(), named)
     except KeysError as error:
         fail(f"{path}: {error.detail}", USAGE)
+
+
+def _receipt(file: Path, jwks: Path | None) -> "Checkpoint":
+    """Size and root that a genuine receipt names."""
+    import base64
+
+    from app.cli.signed import read_ring, read_token
+    from app.usecases.verify_receipt import verify_receipt
+    from registry.log.checkpoint import Checkpoint, TreeHead
+
+    verdict = verify_receipt(read_token(file), read_ring(jwks))
+    if verdict.claims is None:
+        fail(f"{file}: {verdict.why}", USAGE)
+    said = verdict.claims.get("log")
+    if said is None:
+        fail(f"{file}: 凭证未写明日志 / the receipt names no log", USAGE)
+    return Checkpoint(str(verdict.claims["iss"]), TreeHead(said["size"], base64.b64decode(said["root"])))
 
 
 def _reader(source: str) -> Callable[[str], bytes]:

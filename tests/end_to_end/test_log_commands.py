@@ -52,6 +52,22 @@ def test_a_checkpoint_that_was_kept_is_held_against_the_log(home: Path, tmp_path
     assert accord(home, "log", "verify", "--checkpoint", str(tmp_path / "absent")).code == 2
 
 
+def test_a_receipt_is_held_against_the_log(home: Path, tmp_path: Path) -> None:
+    older, receipt = tmp_path / "older", tmp_path / "receipt"
+    shutil.copytree(home, older)
+    writer = SqliteWriter(home / "accord.db")
+    writer.append([version("later", "JY19900000000001")], [])
+    writer.close()
+    asked = ("--type=food-operation-licence", "--number=JY15101049900024", "--jurisdiction=CN-CQ")
+    given = ("--purpose=inspection.authenticity", "--fact=premises_area=510104", "--receipt", str(receipt))
+    assert accord(home, "recognize", *asked, *given).code == 0
+    assert accord(home, "log", "verify", "--receipt", str(receipt)).code == 0
+    outcome = accord(older, "log", "verify", "--receipt", str(receipt))
+    assert (outcome.code, "the log was rolled back" in outcome.out) == (1, True)
+    receipt.write_text(receipt.read_text()[:-6] + "AAAA\n", encoding="utf-8")
+    assert_refused(accord(home, "log", "verify", "--receipt", str(receipt)), str(receipt), code=2)
+
+
 def test_a_copy_of_what_is_served_is_recomputed(home: Path, tmp_path: Path) -> None:
     key = accord(home, "log", "key").out.strip()
     copy = tmp_path / "copy"
