@@ -13,7 +13,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --no-config --upgrade --univers
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo test lint format bench conformance examples lock clean
+.PHONY: soak help venv dev demo test lint format bench conformance examples lock clean
 
 help: ## 列出命令 · list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ bench: .venv/.dev ## 性能测量 · measure
 	@$(BIN)/python -m bench.crl
 	@$(BIN)/python -m bench.log
 	@$(BIN)/python -m bench.status
+
+soak: .venv/.dev ## 强制终止与磁盘写满 · kill -9 at 200 random instants, and a full disk
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 conformance: .venv/.dev ## 第三方符合性数据 · hold against third-party data; writes docs/conformance.md
 	@$(BIN)/python -m conformance

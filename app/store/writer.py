@@ -90,7 +90,8 @@ class SqliteWriter:
                 margin = min(margin * 4, MAX_MARGIN)
                 continue
             except (SQLAlchemyError, sqlite3.Error) as error:
-                raise StoreError(f"store {self._path}: {error}") from error
+                # What the driver said: the library would add the statement with its values, and names of people.
+                raise StoreError(f"store {self._path}: {getattr(error, 'orig', None) or error}") from None
             while (ahead := (recorded_at - self._now()).total_seconds()) >= 0:
                 self._wait(ahead + 0.000_001)
             return result
