@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from app import clock
-from app.ports import Answer, Intake, Judge, Once, StoreError, Taken
+from app.ports import Answer, Intake, Judge, Once, ReportAnswer, ReportJudge, StoreError, Taken
 from app.settings import Settings
 from app.store.api_keys import SqliteApiKeys
 from app.store.challenges import SqliteChallenges
@@ -83,12 +83,27 @@ class _LateIntake:
         self, token: bytes, statement: Statement, once: Once | None, generation: int, judge: Judge, answer: Answer
     ) -> Taken:
         """Passes on to the intake of the store."""
+        return self._intake().take_in(token, statement, once, generation, judge, answer)
+
+    def take_report(
+        self,
+        token: bytes,
+        statement: Statement,
+        once: Once | None,
+        generation: int,
+        judge: ReportJudge,
+        answer: ReportAnswer,
+    ) -> Taken:
+        """Passes on to the intake of the store."""
+        return self._intake().take_report(token, statement, once, generation, judge, answer)
+
+    def _intake(self) -> Intake:
         with self._lock:
             if self._opened is None:
                 from app.store.intake import SqliteIntake
 
                 self._opened = SqliteIntake(self._path)
-        return self._opened.take_in(token, statement, once, generation, judge, answer)
+            return self._opened
 
 
 def software_version() -> str:

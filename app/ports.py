@@ -129,6 +129,12 @@ Answer = Callable[["VersionRow", datetime, int], bytes]
 """Says what was entered: the version, when it counts as known, and its place in the log."""
 
 
+ReportJudge = Callable[[datetime], datetime]
+"""Gives up to when a register is complete, from the instant of recording. Raises `registry.errors.QueryRefused`."""
+ReportAnswer = Callable[[datetime, datetime, int], bytes]
+"""Says what was entered: up to when, when it counts as known, and its place in the log."""
+
+
 class Intake(Protocol):
     """Enters what issuers state."""
 
@@ -141,6 +147,18 @@ class Intake(Protocol):
         by. Raises `PolicyMoved`, `StoreError` and what `judge`
         raises, besides `QueryRefused` for a `jti` that was used before and an `Once.key` of another request.
         """
+        ...
+
+    def take_report(
+        self,
+        token: bytes,
+        statement: "Statement",
+        once: Once | None,
+        generation: int,
+        judge: ReportJudge,
+        answer: ReportAnswer,
+    ) -> Taken:
+        """The same for how far a register is complete."""
         ...
 
 
@@ -217,6 +235,8 @@ class VersionRow:
     content: bytes
     subject_uscc: str | None
     subject_name: str | None
+    unique_number: bool = False
+    """Whether no other issuer may have registered the number: a new credential of a type where numbers are unique."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,9 @@ class _Counter:
         reader.close()
 
     def take(self, token: str) -> None:
-        submission = Submission(token=token, principal=_CALLER, credential_id=None, expected=None, key=None)
+        submission = Submission(
+            token=token, principal=_CALLER, about="credential", credential_id=None, expected=None, key=None
+        )
         self.taker.take(submission, self.policies, self.now)
 
 

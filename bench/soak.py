@@ -60,8 +60,19 @@ def _write(path: Path, first: int) -> None:
             pass
 
 
+def _about(named: str | None) -> str:
+    return "credential" if named is None else "event"
+
+
 def _submission(token: str, named: str | None, expected: str) -> Submission:
-    return Submission(token=token, principal=_CALLER, credential_id=named, expected=frozenset({expected}), key=None)
+    return Submission(
+        token=token,
+        principal=_CALLER,
+        about="credential" if named is None else "event",
+        credential_id=named,
+        expected=frozenset({expected}),
+        key=None,
+    )
 
 
 def _say(line: str) -> None:

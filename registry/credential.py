@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from registry.document import LegalBasis
 from registry.errors import DocumentError
-from registry.field import Field, ValueProblem, forbidden_text, read_fact
+from registry.field import MAX_ITEMS, MAX_TEXT, Field, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
 from registry.lifecycle import EVENTS, FINAL
 from registry.period import InstantError, format_instant, parse_instant
@@ -269,6 +269,8 @@ class _Reader:
         value = self.take(key)
         if not isinstance(value, str) or not value.strip() or forbidden_text(value):
             raise DocumentError(self.path(key), "must be a text that is not empty, without control characters")
+        if len(value) > MAX_TEXT:
+            raise DocumentError(self.path(key), f"has at most {MAX_TEXT} characters")
         return value
 
     def optional_text(self, key: str) -> str | None:
@@ -295,6 +297,8 @@ class _Reader:
             return []
         if not isinstance(value, list):
             raise DocumentError(self.path(key), "must be a list")
+        if len(value) > MAX_ITEMS:
+            raise DocumentError(self.path(key), f"has at most {MAX_ITEMS} entries")
         return value
 
     def has(self, key: str) -> bool:
@@ -319,8 +323,8 @@ def _read_subject(content: Any, where: str) -> Subject:
 
 
 def _read_table(field: Field, value: Any, where: str) -> list[dict[str, str]]:
-    if not isinstance(value, list) or not value:
-        raise DocumentError(where, "must be a list of rows that is not empty")
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_ITEMS:
+        raise DocumentError(where, f"must be a list of rows that is not empty, at most {MAX_ITEMS}")
     rows = []
     for number, row in enumerate(value):
         reader = _Reader(row, f"{where}[{number}]")

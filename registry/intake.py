@@ -7,17 +7,23 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from registry.attested import counted
 from registry.credential import Credential, Event, credential_id, read_credential, read_event, salted
 from registry.errors import DocumentError, StatementRefused
 from registry.jurisdiction import competent
 from registry.lifecycle import FINAL, Lifecycle
-from registry.period import format_instant, format_local
+from registry.period import InstantError, format_instant, format_local, parse_instant
 from registry.policy import Policy
 from registry.profile import CredentialProfile
-from registry.statement import Statement, refused
+from registry.query import pointer_token, printable
+from registry.statement import SKEW, Statement, refused
 
 _CLAIMS = frozenset({"number", "subject", "issued_at", "valid_from", "valid_until", "attributes", "predecessor"})
 _EVENT_CLAIMS = frozenset({"event", "effective_at", "kind", "reason_code", "legal_basis", "successor", "changes"})
+
+
+MAX_STEPS = 500
+"""Steps of one credential: every version repeats those before it."""
 
 
 class NewVersion(Struct, frozen=True, kw_only=True):
@@ -51,7 +57,11 @@ def register(statement: Statement, policy: Policy, recorded_at: datetime, salt: 
     if not verdict.well_formed and profile.number.authoritative:
         params = {"number": credential.number[:64], "example": profile.number.example}
         raise refused("statement.number_malformed", "/credential/number", **params)
-    _check_competence(statement, policy, profile, credential)
+    if credential.issued_at > recorded_at + SKEW:
+        issued_at = format_local(credential.issued_at)
+        raise refused("statement.issued_ahead", "/credential/issued_at", issued_at=issued_at)
+    area = credential.attributes.get(profile.area_attribute or "")
+    _check_competence(statement, policy, profile, area, credential.issued_at)
     identity = credential_id(profile.id, number, statement.issuer)
     credential = salted(replace(credential, statement=statement.attestation), salt(identity))
     return NewVersion(id=identity, number=number, credential=credential)
@@ -71,11 +81,38 @@ def add_event(statement: Statement, held: Credential, policy: Policy, recorded_a
     end = (event.changes or {}).get("valid_until")
     if end is not None and held.valid_from is not None and datetime.fromisoformat(end) <= held.valid_from:
         raise refused("event.period_empty", "/event/changes/valid_until", valid_from=format_local(held.valid_from))
+    area = (event.changes or {}).get("attributes", {}).get(profile.area_attribute)
+    if area is not None:
+        _check_competence(statement, policy, profile, area, event.effective_at)
+    if len(held.events) >= MAX_STEPS:
+        raise refused("event.too_many", "/event", limit=str(MAX_STEPS))
     late = [entry.recorded_at for entry in held.events if entry.recorded_at >= recorded_at]
     if late or held.recorded_at >= recorded_at:
         raise ValueError("a step is recorded after everything that is known")
-    _check_order(lifecycle, held, event)
+    # What came in by a key that was stolen stands in nobody's way.
+    _check_order(lifecycle, counted(held, policy.keys).credential, event)
     return salted(with_event(held, replace(event, statement=statement.attestation)), salt)
+
+
+def reported(statement: Statement, policy: Policy, now: datetime) -> datetime:
+    """Up to when the issuer's register of the type is complete, as it states. Raises `StatementRefused`.
+
+    Whatever was entered later than that may be missing; what was stated earlier is all there.
+    """
+    profile, _ = _profile(statement, policy)
+    claims = statement.register or {}
+    _only(claims, frozenset({"as_of"}), "/register")
+    try:
+        as_of = parse_instant(str(claims.get("as_of", "")))
+    except InstantError:
+        wanted = "2026-10-01T00:00:00+08:00"
+        raise refused("statement.claim_wrong", "/register/as_of", name="as_of", wanted=wanted) from None
+    if as_of > now + SKEW:
+        raise refused("statement.as_of_ahead", "/register/as_of", as_of=format_local(as_of), now=format_local(now))
+    if not policy.authorities[statement.issuer].issues(profile.id):
+        params = {"issuer": statement.issuer, "type": profile.id, "area": "-", "issued_at": format_local(now)}
+        raise refused("statement.not_competent", "/profile/type", **params)
+    return as_of
 
 
 def with_event(credential: Credential, event: Event) -> Credential:
@@ -107,15 +144,15 @@ def _profile(statement: Statement, policy: Policy) -> tuple[CredentialProfile, L
     return profile, profile.lifecycle
 
 
-def _check_competence(statement: Statement, policy: Policy, profile: CredentialProfile, credential: Credential) -> None:
+def _check_competence(
+    statement: Statement, policy: Policy, profile: CredentialProfile, area: str | None, instant: datetime
+) -> None:
     """An issuer writes its own types in its own areas. A beginning of its powers that is not sure does not refuse."""
     authority = policy.authorities[statement.issuer]
-    area = credential.attributes.get(profile.area_attribute or "")
-    if competent(authority, profile.id, credential.issued_at, area, policy.gazetteer) is False:
-        params = {"issuer": authority.id, "type": profile.id, "area": str(area or "-")}
-        raise refused(
-            "statement.not_competent", "/credential", issued_at=format_instant(credential.issued_at), **params
-        )
+    if competent(authority, profile.id, instant, area, policy.gazetteer) is False:
+        shown = {"area": str(area or "-"), "issued_at": format_local(instant)}
+        pointer = "/credential" if statement.event is None else "/event/changes/attributes"
+        raise refused("statement.not_competent", pointer, issuer=authority.id, type=profile.id, **shown)
 
 
 def _check_order(lifecycle: Lifecycle, held: Credential, event: Event) -> None:
@@ -137,8 +174,10 @@ def _check_order(lifecycle: Lifecycle, held: Credential, event: Event) -> None:
 
 def _only(claims: Mapping[str, Any], known: frozenset[str], pointer: str) -> None:
     for name in sorted(claims.keys() - known):
-        shown = name[:64].encode("utf-8", "replace").decode()
-        raise refused("statement.claim_unknown", f"{pointer}/{shown}", name=shown, known=", ".join(sorted(known)))
+        shown = printable(name)
+        raise refused(
+            "statement.claim_unknown", f"{pointer}/{pointer_token(name)}", name=shown, known=", ".join(sorted(known))
+        )
 
 
 def _malformed(error: DocumentError, pointer: str) -> StatementRefused:

@@ -59,6 +59,11 @@ class KeyRegister:
     by_kid: Mapping[str, IssuerKey]
     ring: KeyRing | None
 
+    def counts(self, issuer: str, kid: str, recorded_at: datetime) -> bool | None:
+        """Whether what came in then by a key of an issuer counts; None where the issuer has no such key."""
+        key = self.by_kid.get(kid)
+        return None if key is None or key.issuer != issuer else key.trusted_for(recorded_at)
+
 
 def read_issuer_keys(document: PolicyDocument) -> IssuerKeys:
     """One issuer's file. Raises `PolicyError`."""

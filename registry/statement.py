@@ -3,6 +3,7 @@
     {"iss": issuer, "jti": name of the statement, "iat": seconds, "profile": {"type": …, "version": …},
      "credential": {…}}                              to register a credential
      "credential_id": "cred_…", "event": {…}}        for a step in its life
+     "register": {"as_of": …}}                       to say up to when the register of the type is complete
 
 Header: exactly "alg" (ES256, Ed25519 or SM2), "kid" (the key's thumbprint) and "typ".
 """
@@ -22,6 +23,7 @@ from registry.credential import Attestation
 from registry.errors import CanonicalError, Fault, StatementRefused
 from registry.issuer import ALGORITHMS, KeyRegister
 from registry.period import format_local
+from registry.query import pointer_token
 
 STATEMENT_TYPE = "credential-statement+jwt"
 SKEW = timedelta(minutes=5)
@@ -29,7 +31,11 @@ SKEW = timedelta(minutes=5)
 
 _JTI = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
 _COMMON = {"iss", "jti", "iat", "profile"}
-_REGISTERS, _STEPS = _COMMON | {"credential"}, _COMMON | {"credential_id", "event"}
+_SHAPES = {
+    "credential": _COMMON | {"credential"},
+    "register": _COMMON | {"register"},
+    "event": _COMMON | {"credential_id", "event"},
+}
 _REFUSALS = {
     "jws.malformed": "statement.malformed",
     "jws.header_not_allowed": "statement.header_not_allowed",
@@ -43,7 +49,8 @@ _REFUSALS = {
 class Statement(Struct, frozen=True, kw_only=True):
     """A statement whose signature is right, by a key of the issuer that it names.
 
-    Exactly one of `credential`, the claims of a new one, and `event`, a step of the one that is named `credential_id`.
+    Exactly one of `credential`, the claims of a new one, `event`, a step of the one that is named `credential_id`, and
+    `register`, how far the issuer's register of the type is complete.
     """
 
     issuer: str
@@ -53,6 +60,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     credential: Mapping[str, Any] | None
     credential_id: str | None
     event: Mapping[str, Any] | None
+    register: Mapping[str, Any] | None
     attestation: Attestation
 
 
@@ -65,7 +73,7 @@ def open_statement(token: str, keys: KeyRegister) -> Statement:
     """Verifies and reads a statement. Raises `StatementRefused`; whether its key may sign is for `check_key`."""
     verified = _verified(token, keys)
     claims = _claims(verified.payload)
-    _only(claims, _REGISTERS if "credential" in claims else _STEPS)
+    _only(claims, _SHAPES[next((name for name in ("credential", "register") if name in claims), "event")])
     issuer, owner = claims["iss"], keys.by_kid[verified.kid].issuer
     if issuer != owner:
         raise refused("statement.key_foreign", "/iss", issuer=_shown(issuer), owner=owner)
@@ -76,7 +84,7 @@ def open_statement(token: str, keys: KeyRegister) -> Statement:
         raise refused("statement.claim_wrong", "/profile", name="profile", wanted='{"type": …, "version": …}')
     if not isinstance(profile["type"], str) or type(profile["version"]) is not int:
         raise refused("statement.claim_wrong", "/profile", name="profile", wanted='{"type": text, "version": number}')
-    for name, kind in (("credential", dict), ("event", dict), ("credential_id", str)):
+    for name, kind in (("credential", dict), ("event", dict), ("register", dict), ("credential_id", str)):
         if name in claims and not isinstance(claims[name], kind):
             wanted = "text" if kind is str else "object"
             raise refused("statement.claim_wrong", f"/{name}", name=name, wanted=wanted)
@@ -88,20 +96,26 @@ def open_statement(token: str, keys: KeyRegister) -> Statement:
         credential=claims.get("credential"),
         credential_id=claims.get("credential_id"),
         event=claims.get("event"),
+        register=claims.get("register"),
         attestation=Attestation(digest=digest(token.encode()), kid=verified.kid, made_at=_made_at(claims["iat"])),
     )
 
 
-def check_key(statement: Statement, keys: KeyRegister, now: datetime) -> None:
-    """Whether the key may sign now, and the statement was made now. Raises `StatementRefused`."""
+def check_key(
+    statement: Statement, keys: KeyRegister, now: datetime, recorded_at: datetime, skew: timedelta = SKEW
+) -> None:
+    """Whether the key may sign when the statement is recorded, and the statement was made now.
+
+    Raises `StatementRefused`.
+    """
     key = keys.by_kid[statement.attestation.kid]
-    if not key.trusted_for(now):
+    if not key.trusted_for(recorded_at):
         raise refused("statement.key_compromised", kid=key.public.kid, since=_instant(key.compromised_from))
-    if now not in key.period:
+    if recorded_at not in key.period:
         until, start = _instant(key.period.end), _instant(key.period.start)
         raise refused("statement.key_retired", kid=key.public.kid, start=start, until=until)
     made_at = statement.attestation.made_at
-    if abs(made_at - now) > SKEW:
+    if abs(made_at - now) > skew:
         raise refused("statement.clock_off", "/iat", made_at=_instant(made_at), now=_instant(now))
 
 
@@ -130,7 +144,8 @@ def _only(claims: Mapping[str, Any], wanted: set[str]) -> None:
     for name in sorted(wanted - claims.keys()):
         raise refused("statement.claim_missing", f"/{name}", name=name)
     for name in sorted(claims.keys() - wanted):
-        raise refused("statement.claim_unknown", f"/{_shown(name)}", name=_shown(name), known=", ".join(sorted(wanted)))
+        known = ", ".join(sorted(wanted))
+        raise refused("statement.claim_unknown", f"/{pointer_token(name)}", name=_shown(name), known=known)
 
 
 def _made_at(seconds: object) -> datetime:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from keys.certificate import Certificate
+from registry.attested import Doubt, counted
 from registry.catalogue import Listing
 from registry.credential import Credential, CredentialState, Event, credential_id
 from registry.document import LegalBasis, LocalText
@@ -56,6 +57,7 @@ class _Case(Struct, frozen=True, kw_only=True):
     policy: Policy
     held: HeldCredential
     state: CredentialState
+    doubt: Doubt | None
     issuer: Authority | None
     listing: Listing | None
 
@@ -130,16 +132,17 @@ def _signature(case: _Case) -> Finding:
     """Whether the issuer's statements count: each was verified when it came in, its key is judged as known now."""
     if case.profile.evidence == "certificate":
         return case.finding("signature", "indeterminate", "signature.missing")
-    credential = case.held.credential
-    for recorded_at, statement in credential.attested():
-        key = case.policy.keys.by_kid.get(statement.kid)
-        if key is None or key.issuer != credential.issuer:
-            return case.finding("signature", "indeterminate", "issuer.key_retired", "unknown", {"kid": statement.kid})
-        if not key.trusted_for(recorded_at):
-            params: Params = {"kid": statement.kid, "recorded_at": recorded_at}
-            return case.finding("signature", "failed", "issuer.key_retired", "", params)
+    credential, doubt = case.held.credential, case.doubt
+    if doubt is not None and doubt.known:
+        params: Params = {"kid": doubt.kid, "recorded_at": doubt.recorded_at}
+        result: Result = "failed" if doubt.whole else "indeterminate"
+        return case.finding("signature", result, "issuer.key_retired", "" if doubt.whole else "step", params)
+    if doubt is not None:
+        return case.finding("signature", "indeterminate", "issuer.key_retired", "unknown", {"kid": doubt.kid})
     if credential.statement is None:
         return SKIPPED["signature"]
+    if any(event.statement is None for event in credential.events):
+        return case.finding("signature", "failed", "signature.missing", "step")
     params = {"kid": credential.statement.kid}
     return Finding(check="signature", result="passed", code="signature.verified", variant="statement", params=params)
 
@@ -154,6 +157,7 @@ def _issuer(case: _Case) -> Finding:
     credential, profile, issuer = case.held.credential, case.profile, case.issuer
     if issuer is None:
         return case.finding("issuer", "indeterminate", "issuer.unknown", "", {"issuer": credential.issuer})
+    # Of the area at issue: what was amended was held against the issuer's powers when it was stated.
     area = credential.attributes.get(profile.area_attribute) if profile.area_attribute else None
     params: dict[str, Param] = {"issuer": issuer.name, "issued_at": credential.issued_at}
     if area is not None and not case.policy.gazetteer.known(area):
@@ -184,8 +188,10 @@ def _kind(event: Event) -> str:
 
 
 def _validity(case: _Case) -> Finding:
-    start, end, valid_at = case.state.valid_from, case.state.valid_until, case.query.valid_at
-    if start is not None and valid_at < start:
+    # Where no beginning is stated, nothing is valid before it was issued.
+    start = case.state.valid_from or case.held.credential.issued_at
+    end, valid_at = case.state.valid_until, case.query.valid_at
+    if valid_at < start:
         return case.finding("validity", "failed", "validity.not_yet", "", {"valid_from": start})
     if end is None:
         return _OPEN_ENDED
@@ -347,8 +353,9 @@ def verify(dossier: Dossier) -> Findings:
     stale = tuple([state for state in dossier.registers if _stale(state, profile, query)])
     held = dossier.held[0] if len(dossier.held) == 1 else None
     issuer = policy.authorities.get(held.credential.issuer) if held is not None else None
-    state = held.credential.state_at(query.valid_at) if held is not None else None
-    if held is None or state is None:
+    known = counted(held.credential, policy.keys) if held is not None else None
+    state = known.credential.state_at(query.valid_at) if known is not None else None
+    if held is None or known is None or state is None:
         checks = absent(Search(dossier=dossier, purpose=purpose, stale=stale, listing=listing))
     else:
         case = _Case(
@@ -358,6 +365,7 @@ def verify(dossier: Dossier) -> Findings:
             policy=policy,
             held=held,
             state=state,
+            doubt=known.doubt,
             issuer=issuer,
             listing=listing,
         )

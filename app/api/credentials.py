@@ -11,6 +11,7 @@ from app.messages import Messages
 from app.ports import Filter
 from app.presentation import credential_view, event_view, history_view
 from app.usecases.find_credentials import MAX_PAGE, credential_history, find_credential, list_credentials
+from registry.attested import counted
 from registry.dossier import HeldCredential
 from registry.field import forbidden_text
 from registry.identifiers import compact
@@ -42,7 +43,7 @@ def _view(held: HeldCredential, policy: Policy, valid_at: datetime, messages: Me
     credential = held.credential
     return credential_view(
         held,
-        credential.state_at(valid_at),
+        counted(credential, policy.keys).credential.state_at(valid_at),
         policy.profiles.get(credential.type),
         policy.authorities.get(credential.issuer),
         valid_at,

@@ -39,6 +39,7 @@ _STATUS = {
     "statement.replayed": 409,
     "event.out_of_order": 409,
     "credential.exists": 409,
+    "credential.number_taken": 409,
     "idempotency.in_flight": 409,
     "credential.changed": 412,
     "precondition.missing": 428,

@@ -17,9 +17,11 @@ from app.bootstrap import Node
 from app.ports import PolicyMoved, StoreError, Taken
 from app.usecases.take_statement import Submission, is_public
 from keys.jws import MAX_LENGTH
+from registry.query import pointer_token, printable
 
 _KEY = re.compile(r"[\x21-\x7e]{8,128}")
 _VERSION = re.compile(r'"(sha256:[0-9a-f]{64})"')
+_VERSIONS = re.compile(rf"[ \t]*{_VERSION.pattern}(?:[ \t]*,[ \t]*{_VERSION.pattern})*[ \t]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _EXAMPLE = 'If-Match: "sha256:…"'
 _MAX_BODY = MAX_LENGTH + 1024
@@ -70,11 +72,10 @@ def _key(request: Request) -> str | None:
 
 def _expected(request: Request) -> frozenset[str]:
     """The versions of `If-Match`. There is no `*`: who states a step says what he knew. Raises `Problem` 428."""
-    given = header(request.scope, b"if-match")
-    versions = _VERSION.findall(given.decode("latin-1")) if given is not None else []
-    if not versions:
+    given = (header(request.scope, b"if-match") or b"").decode("latin-1")
+    if not _VERSIONS.fullmatch(given):
         raise problem("precondition.missing", example=_EXAMPLE)
-    return frozenset(versions)
+    return frozenset(_VERSION.findall(given))
 
 
 def _token(content: Any) -> str:
@@ -82,7 +83,7 @@ def _token(content: Any) -> str:
         raise problem("query.wrong_kind", name="statement", wanted="object")
     for name in content:
         if name != "statement":
-            raise problem("query.unknown_member", f"/{name[:64]}", name=name[:64], allowed="statement")
+            raise problem("query.unknown_member", f"/{pointer_token(name)}", name=printable(name), allowed="statement")
     token = content.get("statement")
     if token is None:
         raise problem("query.member_missing", "/statement", name="statement")
@@ -107,14 +108,14 @@ def add_registration(router: APIRouter, node: Node) -> None:
     """The routes of this module."""
     in_flight = _InFlight()
 
-    async def submit(request: Request, credential_id: str | None) -> Response:
+    async def submit(request: Request, about: str, credential_id: str | None = None) -> Response:
         read_parameters(request.scope, ())
         principal = caller(node, request.scope)
         key = _key(request)
         expected = None if credential_id is None else _expected(request)
         token = _token(parse_json(await read_body(request.scope, request.receive, _MAX_BODY)))
         submission = Submission(
-            token=token, principal=principal, credential_id=credential_id, expected=expected, key=key
+            token=token, principal=principal, about=about, credential_id=credential_id, expected=expected, key=key
         )
         name = (principal.key_id, key or token)
         if not in_flight.enter(name):
@@ -134,7 +135,7 @@ def add_registration(router: APIRouter, node: Node) -> None:
         responses={201: {"model": schemas.StatementTaken}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
     )
     async def register(request: Request) -> Response:
-        return await submit(request, None)
+        return await submit(request, "credential")
 
     @router.post(
         "/v1/credentials/{id}/events",
@@ -151,7 +152,18 @@ def add_registration(router: APIRouter, node: Node) -> None:
         },
     )
     async def add_event(request: Request) -> Response:
-        return await submit(request, request.path_params["id"])
+        return await submit(request, "event", request.path_params["id"])
+
+    @router.post(
+        "/v1/register-reports",
+        tags=["registers"],
+        summary="报告登记簿已完整登记至何时 / Say up to when a register is complete, by a signed statement",
+        status_code=201,
+        openapi_extra={"parameters": _HEADERS, **_BODY},
+        responses={201: {"model": schemas.ReportTaken}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
+    )
+    async def report(request: Request) -> Response:
+        return await submit(request, "register")
 
     _add_evidence(router, node)
 
@@ -177,11 +189,9 @@ def _add_evidence(router: APIRouter, node: Node) -> None:
 
 
 def _answered(taken: Taken) -> Response:
-    headers = {
-        "Location": f"/v1/credentials/{taken.id}",
-        "ETag": f'"{taken.version}"',
-        "Cache-Control": "no-store",
-    }
+    headers = {"Cache-Control": "no-store"}
+    if taken.id:
+        headers |= {"Location": f"/v1/credentials/{taken.id}", "ETag": f'"{taken.version}"'}
     if taken.repeated:
         headers["Idempotency-Replayed"] = "true"
     return Response(taken.answer, 201, headers, "application/json")

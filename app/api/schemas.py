@@ -382,6 +382,17 @@ class ObjectionAnswer(_Strict):
     answer: str
 
 
+class ReportTaken(_Strict):
+    """Up to when a register of a type is complete, as its issuer stated."""
+
+    issuer: str
+    type: str
+    as_of: Instant
+    statement: str
+    recorded_at: Instant
+    log_index: int
+
+
 class CredentialHistory(_Strict):
     """Every event of a credential that was known at `known_at`, in the order it became known."""
 

@@ -51,6 +51,9 @@ def sign(
     credential_id: Annotated[
         str | None, typer.Option(help="事件所针对的证件 cred_…；登记时不填 / for an event: the credential it is about")
     ] = None,
+    register: Annotated[
+        bool, typer.Option(help='内容为 {"as_of": …}：登记簿完整至何时 / how far it is complete')
+    ] = False,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """The claims `iss`, `jti`, `iat` and `profile` are filled in. Exit codes: 0 signed, 2 a mistake, 70 failure."""
@@ -62,7 +65,9 @@ def sign(
     from registry.statement import STATEMENT_TYPE
 
     content = _read(file)
-    about: dict[str, Any] = {"credential": content}
+    if register and credential_id is not None:
+        fail("--register, --credential-id: 只用其一 / one of them", USAGE)
+    about: dict[str, Any] = {"register" if register else "credential": content}
     if credential_id is not None:
         about = {"credential_id": credential_id, "event": content}
     claims = {

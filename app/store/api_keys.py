@@ -3,6 +3,7 @@
 import hmac
 import os
 import sqlite3
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ class SqliteApiKeys:
                 timeout=10,
                 check_same_thread=False,
             )
+            self._noting = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                timeout=0,
+                check_same_thread=False,
+            )
             mode, secret = self._connection.execute("SELECT mode, secret FROM store_info").fetchone()
         self._prefix = f"ak_{mode}_"
         self._secret = hmac.digest(secret, _PURPOSE, "sha256")
@@ -48,6 +56,7 @@ class SqliteApiKeys:
     def close(self) -> None:
         """Lets the file go."""
         self._connection.close()
+        self._noting.close()
 
     def make(
         self,
@@ -86,7 +95,9 @@ class SqliteApiKeys:
         if stopped_at is not None or (expires_at is not None and expires_at <= to_micros(now)):
             return None
         if used_at is None or to_micros(now - _USED_EVERY) >= used_at:
-            self._run(_USED, no, to_micros(now))
+            # Nobody waits for a writer here, nor is turned away for it: it is noted the next time.
+            with suppress(sqlite3.OperationalError):
+                self._noting.execute(_USED, (no, to_micros(now)))
         return Principal(key_id=key_id, name=name, role=role, issuer=issuer, scopes=tuple(scopes.split()))
 
     def all(self) -> tuple[ApiKey, ...]:

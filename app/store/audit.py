@@ -18,7 +18,7 @@ from app.usecases.audit_log import LogReport, forked, open_checkpoint, rolled_ba
 from keys.errors import KeysError
 from keys.note import NoteKey
 from registry.canonical import digest
-from registry.credential import credential_id, read_version
+from registry.credential import credential_id, known_from, read_version
 from registry.log.checkpoint import Checkpoint
 from registry.log.entry import credential_entry, policy_entry, report_entry
 from registry.log.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
@@ -74,6 +74,7 @@ class _Audit:
         self._connection, self._statements = connection, statements
         self._roots = {0: EMPTY_ROOT}
         self._edge = Edge()
+        self._signed = set[str]()
 
     def report(self, key: NoteKey | None, known: Sequence[Checkpoint]) -> LogReport:
         """What was found."""
@@ -200,8 +201,8 @@ class _Audit:
             try:
                 wrong = _JUDGES[event](content, *held[1:])
                 stated = said.get("statement")
-                if wrong is None and stated is not None:
-                    wrong = self._statements.difference(held[2], held[7], held[6], stated)
+                if wrong is None:
+                    wrong = self._stated(event, held, stated)
             except (TypeError, ValueError, OverflowError):
                 wrong = "cannot be read"
             if wrong is not None:
@@ -209,6 +210,16 @@ class _Audit:
         stray = self._statements.stray()
         if stray is not None:
             raise _Difference(stray)
+
+    def _stated(self, event: str, held: list[Any], stated: str | None) -> str | None:
+        """What is wrong with what a row rests on. Who has signed for a credential once signs for it always."""
+        if stated is None:
+            return "was stated by nobody" if event == "credential" and held[2] in self._signed else None
+        if event == "credential":
+            self._signed.add(held[2])
+            return self._statements.difference(held[2], held[7], held[6], stated)
+        # Nothing else is stated: an entry that says so is no entry of ours, and its judge said so before.
+        return self._statements.report_difference(held[2], held[1], held[3], held[4], stated)
 
     def _schema(self) -> None:
         """Nothing in the store acts by itself or stands in for a table, and its indices agree with its tables."""
@@ -246,14 +257,15 @@ def _credential(
     credential = read_version(_octets(content))
     if credential.newest_statement() != stated:
         return "rests on another statement"
-    subject = credential.subject
+    subject = credential.state_at(known_from(credential)).subject
     if (uscc, name) != ((subject.uscc, subject.name) if subject.kind == "organisation" else (None, None)):
         return "is found under another holder"
     return None
 
 
 def _report(entry: bytes, type_id: str, issuer: str, as_of: int, known: int) -> str | None:
-    return None if report_entry(type_id, issuer, _instant(as_of), _instant(known)) == entry else _OTHERWISE
+    said = report_entry(type_id, issuer, _instant(as_of), _instant(known), _said(entry).get("statement"))
+    return None if said == entry else _OTHERWISE
 
 
 def _policy(

@@ -1,6 +1,8 @@
 """Judges every statement again: its bytes, its signature, and that the version in the register follows from it."""
 
 import sqlite3
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -9,12 +11,16 @@ from app.usecases.version_row import person_salt, version_row
 from registry.canonical import digest
 from registry.credential import read_version
 from registry.errors import PolicyError, StatementRefused
-from registry.intake import add_event, register
-from registry.period import from_micros
-from registry.policy import PolicyHistory
-from registry.statement import open_statement
+from registry.intake import add_event, register, reported
+from registry.period import from_micros, to_micros
+from registry.policy import Policy, PolicyHistory
+from registry.statement import SKEW, Statement, check_key, open_statement
 
-_STATEMENT = "SELECT content FROM statement WHERE digest = ?1"
+_STATEMENT = """
+SELECT s.content, s.jti, i.issuer_id, s.recorded_at FROM statement s JOIN issuer i ON i.no = s.issuer_no
+WHERE s.digest = ?1"""
+_SLACK = SKEW + timedelta(minutes=5)
+"""A statement is made so long before it is recorded, at most: its own clock, and the wait for the store."""
 _BEFORE = """
 SELECT v.content FROM credential c JOIN credential_version v ON v.credential_no = c.no
 WHERE c.credential_id = ?1 AND v.known_from < ?2 ORDER BY v.known_from DESC LIMIT 1"""
@@ -30,6 +36,14 @@ class StatementAudit:
 
     def difference(self, credential_id: str, known_from: int, version: str, stated: str) -> str | None:
         """What is wrong with the version of an instant, by the digests of its content and its statement."""
+        return self._judged(stated, known_from, lambda token: self._made(credential_id, known_from, token) == version)
+
+    def report_difference(self, issuer: str, type_id: str, as_of: int, known_from: int, stated: str) -> str | None:
+        """What is wrong with a register report of an instant."""
+        said = (issuer, type_id, as_of)
+        return self._judged(stated, known_from, lambda token: self._reported(known_from, token) == said)
+
+    def _judged(self, stated: str, known_from: int, agrees: Callable[[bytes], bool]) -> str | None:
         self._seen.add(stated)
         row = self._connection.execute(_STATEMENT, (stated,)).fetchone()
         if row is None:
@@ -38,7 +52,10 @@ class StatementAudit:
         if digest(token) != stated:
             return "rests on a statement that was changed"
         try:
-            return None if self._made(credential_id, known_from, token) == version else "is not what was stated"
+            _, statement = self._opened(from_micros(known_from), token)
+            if (statement.jti, statement.issuer, known_from) != row[1:]:
+                return "rests on a statement that is kept as another"
+            return None if agrees(token) else "is not what was stated"
         except StatementRefused as error:
             return f"rests on a statement that would be refused ({error})"
         except PolicyError as error:
@@ -54,11 +71,7 @@ class StatementAudit:
     def _made(self, credential_id: str, known_from: int, token: bytes) -> str:
         """The digest of the version that the statement makes of the one before."""
         instant = from_micros(known_from)
-        policy = self._policies.at(instant)
-        if policy is None:
-            raise PolicyError("policy", "", "none was known by then")
-        # By the keys of then: a later file may no longer have them.
-        statement = open_statement(token.decode("ascii"), policy.keys)
+        policy, statement = self._opened(instant, token)
         if statement.credential is not None:
             new = register(statement, policy, instant, self._salt)
             return version_row(new.id, new.number, new.credential).digest
@@ -67,6 +80,21 @@ class StatementAudit:
             raise PolicyError(credential_id, "", "there is no version before it")
         credential = add_event(statement, read_version(row[0]), policy, instant, self._salt(credential_id))
         return version_row(credential_id, "", credential).digest
+
+    def _reported(self, known_from: int, token: bytes) -> tuple[str, str, int]:
+        """Issuer, type and instant that a statement about a register names."""
+        instant = from_micros(known_from)
+        policy, statement = self._opened(instant, token)
+        return statement.issuer, statement.type, to_micros(reported(statement, policy, instant))
+
+    def _opened(self, instant: datetime, token: bytes) -> tuple[Policy, Statement]:
+        policy = self._policies.at(instant)
+        if policy is None:
+            raise PolicyError("policy", "", "none was known by then")
+        # By the keys of then: a later file may no longer have them.
+        statement = open_statement(token.decode("ascii"), policy.keys)
+        check_key(statement, policy.keys, instant, instant, _SLACK)
+        return policy, statement
 
     def _salt(self, credential_id: str) -> str:
         return person_salt(self._secret, credential_id)

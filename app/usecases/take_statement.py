@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 
 from msgspec import Struct
 
-from app.ports import Answer, Intake, Once, Principal, Taken, VersionRow
+from app.ports import Answer, Intake, Once, Principal, ReportAnswer, Taken, VersionRow
 from app.usecases.version_row import person_salt, version_row
 from keys import base64url
 from registry.canonical import canonical_json
 from registry.dossier import HeldCredential
 from registry.errors import Fault, QueryRefused
-from registry.intake import add_event, register
+from registry.intake import add_event, register, reported
 from registry.policy import Policy, PolicyHistory
 from registry.statement import Statement, check_key, open_statement, refused
 
@@ -20,12 +21,13 @@ from registry.statement import Statement, check_key, open_statement, refused
 class Submission(Struct, frozen=True, kw_only=True):
     """A statement as it was sent in, and by whom.
 
-    `credential_id` is what the address names, None to register one. `expected` are the versions of `If-Match`, None
-    where none was named. `key` is the Idempotency-Key, None where there is none.
+    `about` is what the address takes: "credential" to register one, "event" for a step of `credential_id`, "register".
+    `expected` are the versions of `If-Match`, None where none was named. `key` is the Idempotency-Key, if there is one.
     """
 
     token: str
     principal: Principal
+    about: str
     credential_id: str | None
     expected: frozenset[str] | None
     key: str | None
@@ -42,28 +44,40 @@ class StatementTaker:
         policy = policies.latest
         statement = open_statement(submission.token, policy.keys)
         _check_caller(submission, statement)
+        given = (submission.token.encode(), statement, _once(submission), policies.generation)
+        if statement.register is not None:
+
+            def judge_report(recorded_at: datetime) -> datetime:
+                check_key(statement, policy.keys, now, recorded_at)
+                return reported(statement, policy, now)
+
+            return self._intake.take_report(*given, judge_report, _report_answer(statement))
 
         def judge(held: HeldCredential | None, recorded_at: datetime) -> VersionRow:
-            check_key(statement, policy.keys, now)
-            if statement.credential_id is None:
-                new = register(statement, policy, recorded_at, self._salt)
-                return version_row(new.id, new.number, new.credential)
-            if held is None:
-                raise refused("credential.not_found", "/credential_id")
-            if held.digest not in (submission.expected or frozenset()):
-                raise QueryRefused(Fault(pointer="", code="credential.changed", params={"version": held.digest}))
-            number = policy.profiles[held.credential.type].number.normalise(held.credential.number)
-            return version_row(
-                held.id, number, add_event(statement, held.credential, policy, recorded_at, self._salt(held.id))
-            )
+            check_key(statement, policy.keys, now, recorded_at)
+            return self._version(submission, statement, held, policy, recorded_at)
 
-        token = submission.token.encode()
-        asked = f"{submission.credential_id}\n{sorted(submission.expected or ())}\n".encode() + token
-        once = None
-        if submission.key is not None:
-            request = hashlib.sha256(asked).hexdigest()
-            once = Once(principal=submission.principal.key_id, key=submission.key, request=request)
-        return self._intake.take_in(token, statement, once, policies.generation, judge, _answer(statement))
+        return self._intake.take_in(*given, judge, _answer(statement))
+
+    def _version(
+        self,
+        submission: Submission,
+        statement: Statement,
+        held: HeldCredential | None,
+        policy: Policy,
+        recorded_at: datetime,
+    ) -> VersionRow:
+        if statement.credential_id is None:
+            new = register(statement, policy, recorded_at, self._salt)
+            row = version_row(new.id, new.number, new.credential)
+            return replace(row, unique_number=policy.profiles[row.type].number.unique_within == "type")
+        if held is None:
+            raise refused("credential.not_found", "/credential_id")
+        if held.digest not in (submission.expected or frozenset()):
+            raise QueryRefused(Fault(pointer="", code="credential.changed", params={"version": held.digest}))
+        number = policy.profiles[held.credential.type].number.normalise(held.credential.number)
+        credential = add_event(statement, held.credential, policy, recorded_at, self._salt(held.id))
+        return version_row(held.id, number, credential)
 
     def _salt(self, credential_id: str) -> str:
         return person_salt(self._secret, credential_id)
@@ -77,12 +91,36 @@ def _check_caller(submission: Submission, statement: Statement) -> None:
     if principal.issuer != statement.issuer:
         owner = principal.issuer or principal.role
         raise QueryRefused(Fault(pointer="", code="auth.forbidden", params={"why": f"{owner} ≠ {statement.issuer}"}))
+    if getattr(statement, submission.about) is None:
+        raise refused("statement.kind_wrong", wanted=submission.about)
     stated, asked = statement.credential_id, submission.credential_id
-    if (stated is None) != (asked is None):
-        wanted = "credential" if asked is None else "credential_id, event"
-        raise refused("statement.kind_wrong", wanted=wanted)
     if stated is not None and stated != asked:
         raise refused("statement.credential_id_wrong", "/credential_id", stated=stated[:64], asked=(asked or "")[:64])
+
+
+def _once(submission: Submission) -> Once | None:
+    """What makes a request the same as an earlier one: everything that it asks for."""
+    if submission.key is None:
+        return None
+    asked = f"{submission.about}\n{submission.credential_id}\n{sorted(submission.expected or ())}\n{submission.token}"
+    request = hashlib.sha256(asked.encode()).hexdigest()
+    return Once(principal=submission.principal.key_id, key=submission.key, request=request)
+
+
+def _report_answer(statement: Statement) -> ReportAnswer:
+    def answer(as_of: datetime, recorded_at: datetime, place: int) -> bytes:
+        return canonical_json(
+            {
+                "issuer": statement.issuer,
+                "type": statement.type,
+                "as_of": as_of,
+                "statement": statement.attestation.digest,
+                "recorded_at": recorded_at,
+                "log_index": place,
+            }
+        )
+
+    return answer
 
 
 def _answer(statement: Statement) -> Answer:
@@ -111,7 +149,7 @@ def is_public(token: bytes, policy: Policy) -> bool:
     It names no natural person, and holds no attribute that is not shown of a credential.
     """
     claims = json.loads(base64url.decode(token.decode("ascii").split(".")[1]))
-    said = claims.get("credential") or claims["event"].get("changes") or {}
+    said = claims.get("credential") or claims.get("event", {}).get("changes") or {}
     profile = policy.profiles.get(claims["profile"]["type"])
     fields = {} if profile is None else profile.attributes
     shown = all(name in fields and fields[name].public for name in said.get("attributes", {}))

@@ -6,6 +6,7 @@ from datetime import datetime
 from app.ports import VersionRow
 from registry.canonical import canonical_json, digest
 from registry.credential import Credential
+from registry.credential import known_from as known_at
 
 
 def person_salt(secret: bytes, credential_id: str) -> str:
@@ -14,9 +15,10 @@ def person_salt(secret: bytes, credential_id: str) -> str:
 
 
 def version_row(identity: str, number: str, version: Credential, known_from: datetime | None = None) -> VersionRow:
-    """The row of a version; natural persons are not found by name or code."""
+    """The row of a version, found by its holder as it stands when it becomes known; natural persons are not found."""
     content = canonical_json(version.content())
-    public = version.subject.kind == "organisation"
+    subject = version.state_at(known_at(version)).subject
+    public = subject.kind == "organisation"
     return VersionRow(
         credential_id=identity,
         type=version.type,
@@ -25,6 +27,6 @@ def version_row(identity: str, number: str, version: Credential, known_from: dat
         known_from=known_from,
         digest=digest(content),
         content=content,
-        subject_uscc=version.subject.uscc if public else None,
-        subject_name=version.subject.name if public else None,
+        subject_uscc=subject.uscc if public else None,
+        subject_name=subject.name if public else None,
     )

@@ -23,9 +23,12 @@ def credential_entry(
     return _entry("credential", known_from, content if statement is None else content | {"statement": statement})
 
 
-def report_entry(type_id: str, issuer: str, as_of: datetime, known_from: datetime) -> bytes:
-    """An issuer's register of a type was said to be complete up to `as_of`."""
-    return _entry("report", known_from, {"type": type_id, "issuer": issuer, "as_of": as_of})
+def report_entry(
+    type_id: str, issuer: str, as_of: datetime, known_from: datetime, statement: str | None = None
+) -> bytes:
+    """An issuer's register of a type was said to be complete up to `as_of`, by a statement where it was signed."""
+    content: dict[str, str | int | datetime] = {"type": type_id, "issuer": issuer, "as_of": as_of}
+    return _entry("report", known_from, content if statement is None else content | {"statement": statement})
 
 
 def policy_entry(kind: str, document: str, version: int, digest: str, known_from: datetime) -> bytes:

@@ -35,6 +35,7 @@ TAKEN = {
     ("/.well-known/jwks.json", "get"),
     ("/v1/receipts/verifications", "post"),
     ("/v1/statements/{digest}", "get"),
+    ("/v1/register-reports", "post"),
     ("/v1/objections", "get"),
     ("/v1/objections", "post"),
     ("/v1/objections/{id}", "get"),

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,13 +17,15 @@ import pytest
 from app import clock
 from app.bootstrap import seed_policy
 from app.settings import Settings
+from app.store import schema
 from app.store.audit import audit
 from app.store.writer import SqliteWriter
 from keys import base64url
+from keys.custody import key_directory
 from registry.canonical import canonical_json, digest
 from registry.period import format_instant, parse_instant
 from registry.status_list import INVALID, SUSPENDED, VALID, read, read_member
-from tests.api.service import Service, assert_problem
+from tests.api.service import Service, assert_problem, settings_at
 from tests.api.test_log import BASE, assert_included
 from tests.support.issuing import LICENCE, TYPE, Issuing
 
@@ -298,6 +303,7 @@ def callers(desk: Desk) -> dict[str, tuple[dict[str, str], int, str]]:
 WITH_KEY = {
     ("POST", "/v1/credentials"),
     ("POST", "/v1/credentials/{id}/events"),
+    ("POST", "/v1/register-reports"),
     ("GET", "/v1/objections"),
     ("POST", "/v1/objections/{id}/answer"),
     ("POST", "/oauth/token"),
@@ -407,3 +413,52 @@ def test_the_last_use_of_a_key_is_kept(desk: Desk) -> None:
     assert used[0] is not None
     assert abs(used[0] - parse_instant(content["recorded_at"])) < timedelta(seconds=60)
     assert desk.own not in json.dumps([str(key) for key in desk.service.node.api_keys.all()])
+
+
+def live_settings(home: Path) -> Settings:
+    """The settings of a live node whose store holds nothing yet."""
+    settings = settings_at(home, issuer="https://accord.test", key_passphrase="only for tests")
+    schema.migrate(settings.store_path, "live", clock.now())
+    key_directory.create(settings.keys_path, "live", b"only for tests")
+    return settings
+
+
+def report(desk: Desk, as_of: str, issuing: Issuing = OWN, kind: str = TYPE) -> httpx.Response:
+    claims = issuing.claims(clock.now(), register={"as_of": as_of}) | {"profile": {"type": kind, "version": 1}}
+    return desk.send(issuing.sign(claims), "/v1/register-reports")
+
+
+def test_a_live_register_counts_when_its_issuer_says_how_far_it_is_complete(
+    tmp_path: Path, opened: Callable[..., Service]
+) -> None:
+    settings = live_settings(tmp_path / "live")
+    desk = Desk(settings, opened(settings))
+    taken(desk.register())
+    assert desk.service.recognize(QUESTION).json()["reasons"][0]["code"] == "register.stale"
+    now = clock.now()
+    response = report(desk, format_instant(now))
+    assert response.status_code == 201, response.text
+    assert response.json()["as_of"] == format_instant(now)
+    answer = desk.service.recognize(QUESTION).json()
+    assert (answer["decision"], answer["livemode"]) == ("recognized", True)
+    evidence = desk.service.get(f"/v1/statements/{response.json()['statement']}")
+    assert digest(evidence.content) == response.json()["statement"]
+    assert desk.difference() is None
+    with closing(sqlite3.connect(settings.store_path)) as connection:
+        connection.execute("UPDATE register_report SET as_of = as_of + 1")
+        connection.commit()
+    assert desk.difference() is not None
+
+
+@pytest.mark.parametrize(
+    ("as_of", "kind", "code", "pointer"),
+    [
+        ("2999-01-01T00:00:00Z", TYPE, "statement.as_of_ahead", "/statement/register/as_of"),
+        ("yesterday", TYPE, "statement.claim_wrong", "/statement/register/as_of"),
+        ("2026-01-01", TYPE, "statement.claim_wrong", "/statement/register/as_of"),
+        ("2026-01-01T00:00:00Z", "metrology-type-approval", "statement.not_competent", "/statement/profile/type"),
+    ],
+)
+def test_a_report_that_is_wrong_is_refused(desk: Desk, as_of: str, kind: str, code: str, pointer: str) -> None:
+    status = 403 if code == "statement.not_competent" else 422
+    assert_problem(report(desk, as_of, OWN, kind), status, code, pointer)

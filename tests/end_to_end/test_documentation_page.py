@@ -32,6 +32,7 @@ OPERATIONS = [
     ("GET", "/v1/credentials/{id}"),
     ("POST", "/v1/credentials/{id}/events"),
     ("GET", "/v1/statements/{digest}"),
+    ("POST", "/v1/register-reports"),
     ("GET", "/v1/objections"),
     ("POST", "/v1/objections"),
     ("GET", "/v1/objections/{id}"),

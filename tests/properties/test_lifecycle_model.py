@@ -104,6 +104,10 @@ def may_be(steps: list[Step], new: Step) -> bool:
     return True
 
 
+def _about(named: str | None) -> str:
+    return "credential" if named is None else "event"
+
+
 class Lives(RuleBasedStateMachine):
     """Statements to a store whose clock is the machine's."""
 
@@ -131,7 +135,12 @@ class Lives(RuleBasedStateMachine):
     def take(self, claims: dict[str, Any], named: str | None, expected: str) -> Taken | str:
         """What came of a statement, or the code of its refusal."""
         submission = Submission(
-            token=OWN.sign(claims), principal=CALLER, credential_id=named, expected=frozenset({expected}), key=None
+            token=OWN.sign(claims),
+            principal=CALLER,
+            about="credential" if named is None else "event",
+            credential_id=named,
+            expected=frozenset({expected}),
+            key=None,
         )
         try:
             return self.taker.take(submission, self.policies, self.now)

@@ -28,6 +28,10 @@ OWN = Issuing()
 CALLER = Principal(key_id="key_test", name="测试", role="issuer", issuer=OWN.issuer, scopes=SCOPES["issuer"])
 
 
+def _about(named: str | None) -> str:
+    return "credential" if named is None else "event"
+
+
 class Counter:
     """A store that takes statements in."""
 
@@ -39,7 +43,12 @@ class Counter:
 
     def take(self, token: str, named: str | None = None, *expected: str) -> Taken:
         submission = Submission(
-            token=token, principal=CALLER, credential_id=named, expected=frozenset(expected), key=None
+            token=token,
+            principal=CALLER,
+            about="credential" if named is None else "event",
+            credential_id=named,
+            expected=frozenset(expected),
+            key=None,
         )
         return self.taker.take(submission, self.reader.load_policies(), clock.now())
 
@@ -176,7 +185,9 @@ def test_a_policy_that_moved_is_judged_anew(store: Path) -> None:
     unsafe = Issuing(key={"compromised_from": "2026-01-01T00:00:00Z"})
     opened.intake.enter_policies([unsafe.document(version=2)])
     token = OWN.sign(OWN.claims(clock.now()))
-    submission = Submission(token=token, principal=CALLER, credential_id=None, expected=None, key=None)
+    submission = Submission(
+        token=token, principal=CALLER, about="credential", credential_id=None, expected=None, key=None
+    )
     with pytest.raises(PolicyMoved):
         opened.taker.take(submission, policies, clock.now())
     assert rows_of(store, "SELECT no FROM statement") == []

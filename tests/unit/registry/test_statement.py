@@ -45,7 +45,7 @@ def test_what_was_stated_is_read(alg: str) -> None:
     assert statement.event is None
     assert statement.attestation.kid == issuing.public.kid
     assert statement.attestation.made_at == NOW
-    check_key(statement, register_of(issuing), NOW)
+    check_key(statement, register_of(issuing), NOW, NOW)
 
 
 HEADERS: dict[str, tuple[dict[str, Any], str]] = {
@@ -165,7 +165,7 @@ def test_a_key_signs_in_its_period_and_while_it_is_safe() -> None:
 
 def key_refusal(issuing: Issuing, keys: KeyRegister, made_at: datetime, now: datetime) -> str | None:
     try:
-        check_key(open_statement(issuing.sign(issuing.claims(made_at)), keys), keys, now)
+        check_key(open_statement(issuing.sign(issuing.claims(made_at)), keys), keys, now, now)
     except StatementRefused as refused:
         return refused.faults[0].code
     return None
