@@ -279,7 +279,10 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         taker=StatementTaker(_LateIntake(settings.store_path), reader.secret()),
         log_signer=load_log_signer(settings, state.mode),
         status_lists=StatusPublisher(
-            SqliteStatusLists(settings.store_path), signer, origin, public_address(settings, origin.issuer)
+            SqliteStatusLists(settings.store_path, lambda: recognizer.policies.latest),
+            signer,
+            origin,
+            public_address(settings, origin.issuer),
         ),
     )
 

@@ -111,7 +111,7 @@ def _parts(node: Node, listed: str, times: int) -> dict[str, float]:
         claims = token_claims("/", span, compressed, 2, issuer="x", livemode=False)
         return sign_compact(json.dumps(claims).encode(), node.signer, STATUS_LIST_TYPE, MAX_LENGTH).encode()
 
-    register = SqliteStatusLists(node.state.path)
+    register = SqliteStatusLists(node.state.path, lambda: node.recognizer.policies.latest)
     for _ in range(times):
         found = timed("rows read", register.read, listed)
         timelines = {place: turns for place, _, turns in found.rows}

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
-from registry.credential import read_version
+from registry.attested import counted
+from registry.credential import Credential, read_version
+from registry.issuer import KeyRegister
 from registry.period import to_micros
 from registry.status_list import INVALID, SUSPENDED, VALID
 
@@ -56,7 +58,11 @@ def turns_of(content: bytes) -> tuple[Turn, ...]:
             return ()
     except MsgspecError as error:
         raise ValueError(f"no version of a credential: {error}") from None
-    credential = read_version(content)
+    return turns_of_credential(read_version(content))
+
+
+def turns_of_credential(credential: Credential) -> tuple[Turn, ...]:
+    """The turns of a version that was read."""
     turns: list[Turn] = []
     status = VALID
     for instant in sorted({event.effective_at for event in credential.events}):
@@ -64,6 +70,14 @@ def turns_of(content: bytes) -> tuple[Turn, ...]:
         if status != before:
             turns.append((to_micros(instant), status))
     return tuple(turns)
+
+
+def counted_turns(credential: Credential, keys: KeyRegister) -> tuple[Turn, ...]:
+    """The turns by the steps that count. Where the issuer has not settled what does not, it is never VALID."""
+    known = counted(credential, keys)
+    if known.doubt is not None:
+        return ((to_micros(min(credential.issued_at, credential.recorded_at)), SUSPENDED),)
+    return turns_of_credential(known.credential)
 
 
 def write_turns(turns: Iterable[Turn]) -> bytes:

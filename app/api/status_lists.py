@@ -42,6 +42,7 @@ async def status_list(node: Node, name: str, time: int | None) -> Published:
         # A signed word about the future would be taken for the present when that has come.
         raise problem("list.time_ahead", "/time")
     at = present if time is None else time
+    await node.recognizer.refresh()
     head = (await node.reader.snapshot()).head.size
     found = node.status_lists.held(listed, bits, at, head, now)
     if found is None:

@@ -1,6 +1,10 @@
-"""Reads of status lists: which places of a list are not VALID, from the rows of turns alone."""
+"""Reads of status lists: which places of a list are not VALID, from the rows of turns alone.
+
+But for what came in by a key that was later declared unsafe: those credentials are read once more.
+"""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +12,30 @@ from app.ports import StoreError
 from app.store.file import StoreFile
 from app.store.schema import failing_clearly
 from app.usecases.publish_status import ListRows
-from registry.status_timeline import read_turns
+from app.usecases.take_statement import named_by
+from registry.credential import read_version
+from registry.period import to_micros
+from registry.policy import Policy
+from registry.status_timeline import Turn, counted_turns, read_turns
 
-_LIST = "SELECT no FROM status_list WHERE list_id = ?1"
+_LIST = """
+SELECT l.no, i.issuer_id, i.no FROM status_list l JOIN issuer i ON i.no = l.issuer_no WHERE l.list_id = ?1"""
+_STATED = "SELECT content FROM statement WHERE issuer_no = ?1 AND recorded_at >= ?2"
+_NEWEST = """
+SELECT c.status_index, v.content FROM credential c JOIN credential_version v ON v.credential_no = c.no
+WHERE c.credential_id = ?1 AND c.status_list = ?2 ORDER BY v.known_from DESC LIMIT 1"""
 _HEAD = "SELECT coalesce(max(size), 0) FROM log_head"
 _TURNS = "SELECT place, known_from, turns FROM status_turn WHERE list_no = ?1 ORDER BY place, known_from"
 
 
 class SqliteStatusLists:
-    """Implements `app.usecases.publish_status.StatusRegister` on a store file; one thread at a time."""
+    """Implements `app.usecases.publish_status.StatusRegister` on a store file; one thread at a time.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    `policy` gives the newest policy: whose keys are safe, and how numbers are written.
+    """
+
+    def __init__(self, path: Path, policy: Callable[[], Policy]) -> None:
+        self._path, self._policy = path, policy
         self._file = StoreFile(path)
         with failing_clearly(path):
             self._connection = sqlite3.connect(
@@ -52,11 +68,28 @@ class SqliteStatusLists:
         if found is None:
             return None
         (head,) = self._connection.execute(_HEAD).fetchone()
-        rows = self._connection.execute(_TURNS, found).fetchall()
+        no, issuer, issuer_no = found
+        rows = self._connection.execute(_TURNS, (no,)).fetchall()
         try:
-            return ListRows(head=head, rows=tuple([(place, known, self._turns(turns)) for place, known, turns in rows]))
+            again = self._read_again(no, issuer, issuer_no)
+            kept = [(place, known, self._turns(turns)) for place, known, turns in rows if place not in again]
+            kept += [(place, 0, turns) for place, turns in again.items()]
+            return ListRows(head=head, rows=tuple(kept))
         except (TypeError, ValueError) as error:
             raise StoreError(f"store {self._path}: a status list is damaged; see: accord log verify") from error
+
+    def _read_again(self, no: int, issuer: str, issuer_no: int) -> dict[int, tuple[Turn, ...]]:
+        """By their place, the turns of credentials about which something came in by a key that was not safe then."""
+        policy = self._policy()
+        file = policy.keys.by_issuer.get(issuer)
+        unsafe = [key.compromised_from for key in file.keys if key.compromised_from is not None] if file else []
+        if not unsafe:
+            return {}
+        found: dict[int, tuple[Turn, ...]] = {}
+        for (token,) in self._connection.execute(_STATED, (issuer_no, to_micros(min(unsafe)))).fetchall():
+            for place, content in self._connection.execute(_NEWEST, (named_by(token, policy), no)):
+                found[place] = counted_turns(read_version(content), policy.keys)
+        return found
 
     @staticmethod
     def _turns(octets: Any) -> tuple[tuple[int, int], ...]:

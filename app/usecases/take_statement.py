@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from app.ports import Answer, Intake, Once, Principal, ReportAnswer, Taken, Vers
 from app.usecases.version_row import person_salt, version_row
 from keys import base64url
 from registry.canonical import canonical_json
+from registry.credential import credential_id
 from registry.dossier import HeldCredential
 from registry.errors import Fault, QueryRefused
 from registry.intake import add_event, register, reported
@@ -143,14 +145,28 @@ def _answer(statement: Statement) -> Answer:
     return answer
 
 
+def named_by(token: bytes, policy: Policy) -> str | None:
+    """The id of the credential that a statement that was taken in is about; None where it is about a register."""
+    claims = _claims(token)
+    if "credential" not in claims:
+        return claims.get("credential_id")
+    kind = claims["profile"]["type"]
+    return credential_id(kind, policy.profiles[kind].number.normalise(claims["credential"]["number"]), claims["iss"])
+
+
 def is_public(token: bytes, policy: Policy) -> bool:
     """Whether anybody may read a statement that was taken in.
 
     It names no natural person, and holds no attribute that is not shown of a credential.
     """
-    claims = json.loads(base64url.decode(token.decode("ascii").split(".")[1]))
+    claims = _claims(token)
     said = claims.get("credential") or claims.get("event", {}).get("changes") or {}
     profile = policy.profiles.get(claims["profile"]["type"])
     fields = {} if profile is None else profile.attributes
     shown = all(name in fields and fields[name].public for name in said.get("attributes", {}))
     return shown and said.get("subject", {}).get("kind") != "person"
+
+
+def _claims(token: bytes) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(base64url.decode(token.decode("ascii").split(".")[1]))
+    return claims

@@ -34,7 +34,7 @@ from registry.status_list import INVALID, SUSPENDED, VALID, expand, status_at
 from registry.status_token import MAX_LENGTH, STATUS_LIST_TYPE, ListClaims, read_claims
 from tests.api.registrations import append_document, revocation_of
 from tests.api.service import RECOGNIZED, Service, assert_problem, settings_at
-from tests.store.rows import rows_of
+from tests.store.rows import rows_of, seed
 from tests.store.test_status_places import eventful, numbers, step, version
 
 BASE = "/v1/status-lists/"
@@ -298,7 +298,7 @@ class Lives:
     def __init__(self, folder: Path, service: Service) -> None:
         self.path = schema.migrate(folder / "lives.db", "test", clock.now()).path
         self.publisher = StatusPublisher(
-            SqliteStatusLists(self.path), service.node.signer, service.node.origin, "https://accord.test"
+            SqliteStatusLists(self.path, seed), service.node.signer, service.node.origin, "https://accord.test"
         )
         self.writer = SqliteWriter(self.path, wait=lambda seconds: None)
         self.service, self.begun = service, 0

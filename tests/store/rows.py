@@ -4,13 +4,16 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from app.bootstrap import seed_policy
 from app.ports import RegisterReport, VersionRow
 from app.settings import Settings
 from registry.canonical import canonical_json, digest
 from registry.credential import credential_id
+from registry.policy import Policy, build_policy
 
 TYPE = "food-operation-licence"
 ISSUER = "cq-yuzhong-amr"
@@ -68,6 +71,12 @@ def rows_of(store: Path, statement: str, *parameters: object) -> list[tuple[Any,
     """What a statement finds in a store file."""
     with closing(sqlite3.connect(store)) as connection:
         return connection.execute(statement, parameters).fetchall()
+
+
+@cache
+def seed() -> Policy:
+    """The policy that comes with the software."""
+    return build_policy(seed_policy())
 
 
 def change(store: Path, statement: str, *parameters: object) -> None:

@@ -20,7 +20,7 @@ from registry.credential import credential_id
 from registry.period import to_micros
 from registry.status_index import CAPACITY, PLACES, index_of, list_id
 from registry.status_list import INVALID, SUSPENDED, VALID
-from tests.store.rows import DOCUMENT, ISSUER, NUMBER, TYPE, change, rows_of, take_back, version, whole
+from tests.store.rows import DOCUMENT, ISSUER, NUMBER, TYPE, change, rows_of, seed, take_back, version, whole
 
 DAY = timedelta(days=1)
 PAST = datetime(2024, 5, 1, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_a_register_without_events_has_no_rows_of_turns(store: Path, writer: Sql
 def newest(store: Path, known_at: datetime, at: datetime) -> int:
     """What the rows of turns say of the one credential with any."""
     status = VALID
-    reader = SqliteStatusLists(store)
+    reader = SqliteStatusLists(store, seed)
     (listed,) = rows_of(store, "SELECT list_id FROM status_list")[0]
     found = reader.read(listed)
     reader.close()
@@ -208,7 +208,7 @@ def test_whatever_is_altered_is_named(store: Path, writer: SqliteWriter, name: s
 
 def test_a_damaged_list_is_not_read(store: Path, writer: SqliteWriter) -> None:
     writer.append([eventful(None, step("revoked", PAST, PAST))], [])
-    listed, reader = list_id(secret_of(store), TYPE, ISSUER, 0), SqliteStatusLists(store)
+    listed, reader = list_id(secret_of(store), TYPE, ISSUER, 0), SqliteStatusLists(store, seed)
     for damaged in ("'abc'", "x'00'", "7", "x'000000000000000003'"):
         change(store, f"UPDATE status_turn SET turns = {damaged}")
         with pytest.raises(StoreError, match="see: accord log verify"):
@@ -222,7 +222,7 @@ def test_a_damaged_list_is_not_read(store: Path, writer: SqliteWriter) -> None:
 
 def test_a_list_is_read_by_its_index_alone(demo_store: Path) -> None:
     """However many credentials a register holds: neither they nor their versions are looked at."""
-    reader, statements = SqliteStatusLists(demo_store), list[str]()
+    reader, statements = SqliteStatusLists(demo_store, seed), list[str]()
     reader._connection.set_trace_callback(statements.append)
     assert reader.read(rows_of(demo_store, "SELECT list_id FROM status_list")[0][0]) is not None
     reader._connection.set_trace_callback(None)
