@@ -213,6 +213,11 @@ def make_log_key(settings: Settings, mode: str, *, on_token: bool = False) -> No
     """
     folder = settings.keys_path / LOG_KEYS
     if (folder / "jwks.json").exists():
+        published = key_directory.list_keys(folder)
+        here = [entry.kid for entry in published if entry.label == mode and not entry.retired]
+        if here and not any(entry.active for entry in published):
+            # A crash came between the two: the key was published, and nothing says that it signs.
+            key_directory.make_active(folder, mode, here[-1])
         return
     if on_token:
         name = f"{settings.pkcs11_key_label}-{LOG_KEYS}"

@@ -160,7 +160,10 @@ def _own_key(settings: "Settings") -> "NoteKey":
 
     folder = settings.keys_path / LOG_KEYS
     active = {entry.kid for entry in key_directory.list_keys(folder) if entry.active}
-    (public,) = [entry for entry in key_directory.load_ring(folder).keys if entry.kid in active]
+    found = [entry for entry in key_directory.load_ring(folder).keys if entry.kid in active]
+    if not found:
+        fail("日志密钥尚未启用，请运行 / the log's key does not sign yet, run: accord keys generate")
+    (public,) = found
     return NoteKey.of(log_name(issuer_name(settings, check(settings.store_path).mode)), public)
 
 

@@ -11,6 +11,8 @@ from app.cli.outcome import USAGE, fail, failing_clearly
 from registry.errors import PolicyError
 from registry.period import InstantError, Period, parse_instant
 
+_TRIES = 3
+
 if TYPE_CHECKING:
     from app.messages import Messages
     from app.settings import Settings
@@ -61,16 +63,18 @@ def refusing_mistakes() -> Iterator[None]:
 
 
 def enter(settings: "Settings", document: "PolicyDocument") -> None:
-    """Enters one document."""
+    """Enters one document. Raises `PolicyError` where it cannot be."""
+    from app.ports import StoreError
     from app.store.writer import SqliteWriter
 
-    with failing_clearly():
+    try:
         writer = SqliteWriter(settings.store_path)
         try:
-            with refusing_mistakes():
-                writer.enter_policies((document,))
+            writer.enter_policies((document,))
         finally:
             writer.close()
+    except StoreError as error:
+        fail(f"存储 / store: {error}")
 
 
 def change(
@@ -84,12 +88,21 @@ def change(
     from app.settings import Settings
 
     settings = Settings()
-    policy = newest_policy(settings)
-    with refusing_mistakes():
-        document = make(policy)
-    if document is not None:
-        enter(settings, document)
+    for attempt in range(_TRIES):
         policy = newest_policy(settings)
+        with refusing_mistakes():
+            document = make(policy)
+        if document is None:
+            break
+        try:
+            enter(settings, document)
+        except PolicyError as error:
+            # Somebody else may have entered this very version meanwhile; a distrust must not be lost for that.
+            if attempt == _TRIES - 1:
+                fail(str(error), USAGE)
+            continue
+        policy = newest_policy(settings)
+        break
     line, view = show(policy)
     if json:
         from app.presentation import to_json

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from app.cli import policy_entry
 from app.cli.application import application
 from app.cli.demo import prepare
 from app.settings import Settings
+from registry.document import PolicyDocument
 from tests.api.service import Service, open_service, settings_at
 from tests.end_to_end.shell import Outcome, assert_refused
 from tests.end_to_end.shell import accord as process
@@ -157,3 +159,29 @@ def test_mistakes_are_told(home: Path) -> None:
     beside.write_text("only for tests\n")
     beside.chmod(0o600)
     assert accord(home, "statement", "sign", str(wrong), *sign).code == 0
+
+
+def test_two_operators_at_once_lose_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a key is distrusted somebody else enters another key: the distrust is made anew on top of it."""
+    first, second = made_key(home), made_key(home, folder="second")
+    accord(home, "issuer-keys", "import", str(first), f"--issuer={ISSUER}")
+    kid = json.loads(first.read_text())["kid"]
+    entered, enter = [], policy_entry.enter
+
+    def beaten(settings: Settings, document: PolicyDocument) -> None:
+        if not entered:
+            entered.append(document)
+            accord(home, "issuer-keys", "import", str(second), f"--issuer={ISSUER}")
+        enter(settings, document)
+
+    monkeypatch.setattr(policy_entry, "enter", beaten)
+    outcome = accord(home, "issuer-keys", "distrust", kid, "--since=2026-11-01T00:00:00Z")
+    assert outcome.code == 0, outcome.errors
+    listed = json.loads(accord(home, "issuer-keys", "list", "--json").out)
+    assert len(listed) == 2
+    assert [key["compromised_from"] for key in listed if key["kid"] == kid] == ["2026-11-01T00:00:00Z"]
+
+
+def test_a_log_key_that_does_not_sign_is_told(home: Path) -> None:
+    (home / "keys" / "log" / "active").unlink()
+    assert_refused(accord(home, "log", "key"), "accord keys generate")

@@ -59,3 +59,17 @@ def test_another_refusal_by_the_token_is_not_passed_over(
     assert caught.value.code == "key.pin_refused"
     assert asked == ["Ed25519"]
     assert not list(tmp_path.rglob("*.pem"))
+
+
+def test_a_log_key_that_a_crash_left_asleep_signs_again(tmp_path: Path) -> None:
+    given = Settings(home=tmp_path, key_passphrase="of the tests")
+    make_key(given, "test", "ES256", activate=False, on_token=False)
+    before = load_log_signer(given, "test")
+    (tmp_path / "keys" / "log" / "active").unlink()
+    with pytest.raises(CustodyError):
+        load_log_signer(given, "test")
+    make_key(given, "test", "ES256", activate=False, on_token=False)
+    after = load_log_signer(given, "test")
+    assert before is not None
+    assert after is not None
+    assert before.kid == after.kid
