@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from app.api import docs, schemas
+from app.api import desk_schemas, docs, schemas
 from app.api.locks import CHALLENGES, VERIFICATIONS, ChallengeEndpoint, VerificationEndpoint
 from app.api.middleware import REFUSED, Envelope, refuse
 from app.api.openapi import (
@@ -50,9 +50,9 @@ def lean_routes(node: Node) -> dict[str, ASGIApp]:
 _BODIES = (
     schemas.ChallengeRequest,
     schemas.LockVerification,
-    schemas.ObjectionAnswer,
-    schemas.ObjectionSubmission,
-    schemas.StatementSubmission,
+    desk_schemas.ObjectionAnswer,
+    desk_schemas.ObjectionSubmission,
+    desk_schemas.StatementSubmission,
 )
 
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from app import clock
-from app.api import schemas
+from app.api import desk_schemas
 from app.api.body import read_octets, read_parameters
 from app.api.declarations import problems
 from app.api.middleware import header
@@ -90,9 +90,9 @@ def add_oauth(router: APIRouter, node: Node) -> None:
         summary="换取十分钟的访问令牌 / An access token of ten minutes (OAuth 2.0 client credentials)",
         openapi_extra={"requestBody": {"required": True, "content": {_FORM.decode(): {"schema": form}}}},
         responses={
-            200: {"model": schemas.AccessToken},
-            400: {"model": schemas.TokenRefusal, "description": "Cannot be granted"},
-            401: {"model": schemas.TokenRefusal, "description": "The client is not known"},
+            200: {"model": desk_schemas.AccessToken},
+            400: {"model": desk_schemas.TokenRefusal, "description": "Cannot be granted"},
+            401: {"model": desk_schemas.TokenRefusal, "description": "The client is not known"},
             **problems(413, 422, 503),
         },
     )

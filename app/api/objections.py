@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app import clock
-from app.api import schemas
+from app.api import desk_schemas
 from app.api.auth import caller
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.credentials import may_be_id
@@ -101,7 +101,7 @@ def add_objections(router: APIRouter, node: Node) -> None:
         summary="提出异议 / Object to a credential or a receipt",
         status_code=201,
         openapi_extra=_body("ObjectionSubmission"),
-        responses={201: {"model": schemas.Objection}, **problems(400, 413, 415, 422, 429, 503)},
+        responses={201: {"model": desk_schemas.Objection}, **problems(400, 413, 415, 422, 429, 503)},
     )
     async def submit(request: Request) -> Response:
         read_parameters(request.scope, ())
@@ -117,7 +117,7 @@ def add_objections(router: APIRouter, node: Node) -> None:
         tags=["registers"],
         summary="异议的处理情况 / How an objection stands",
         openapi_extra={"parameters": [_ID]},
-        responses={200: {"model": schemas.Objection}, **problems(400, 404, 422, 503)},
+        responses={200: {"model": desk_schemas.Objection}, **problems(400, 404, 422, 503)},
     )
     async def show(request: Request) -> Response:
         read_parameters(request.scope, ())
@@ -145,7 +145,7 @@ def _add_desk(router: APIRouter, node: Node) -> None:
                 parameter("after", "上一页的 next / `next` of the page before"),
             ]
         },
-        responses={200: {"model": schemas.ObjectionPage}, **problems(400, 401, 403, 422, 503)},
+        responses={200: {"model": desk_schemas.ObjectionPage}, **problems(400, 401, 403, 422, 503)},
     )
     async def listed(request: Request) -> Response:
         principal = caller(node, request.scope, READ)
@@ -166,7 +166,7 @@ def _add_desk(router: APIRouter, node: Node) -> None:
         tags=["registers"],
         summary="答复异议 / Answer an objection",
         openapi_extra={"parameters": [_ID, _AUTHORIZATION], **_body("ObjectionAnswer")},
-        responses={200: {"model": schemas.Objection}, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+        responses={200: {"model": desk_schemas.Objection}, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503)},
     )
     async def answer(request: Request) -> Response:
         read_parameters(request.scope, ())

@@ -1,13 +1,14 @@
 """What issuers state, over HTTP: registrations, steps in a credential's life, and the statements as evidence."""
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import clock
-from app.api import schemas
+from app.api import desk_schemas
 from app.api.auth import caller
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.declarations import parameter, problems
@@ -132,7 +133,7 @@ def add_registration(router: APIRouter, node: Node) -> None:
         summary="登记证件 / Register a credential by a signed statement",
         status_code=201,
         openapi_extra={"parameters": _HEADERS, **_BODY},
-        responses={201: {"model": schemas.StatementTaken}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
+        responses={201: {"model": desk_schemas.StatementTaken}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
     )
     async def register(request: Request) -> Response:
         return await submit(request, "credential")
@@ -147,25 +148,28 @@ def add_registration(router: APIRouter, node: Node) -> None:
             **_BODY,
         },
         responses={
-            201: {"model": schemas.StatementTaken},
+            201: {"model": desk_schemas.StatementTaken},
             **problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503),
         },
     )
     async def add_event(request: Request) -> Response:
         return await submit(request, "event", request.path_params["id"])
 
+    _add_report(router, submit)
+    _add_evidence(router, node)
+
+
+def _add_report(router: APIRouter, submit: Callable[[Request, str], Awaitable[Response]]) -> None:
     @router.post(
         "/v1/register-reports",
         tags=["registers"],
         summary="报告登记簿已完整登记至何时 / Say up to when a register is complete, by a signed statement",
         status_code=201,
         openapi_extra={"parameters": _HEADERS, **_BODY},
-        responses={201: {"model": schemas.ReportTaken}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
+        responses={201: {"model": desk_schemas.ReportTaken}, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
     )
     async def report(request: Request) -> Response:
         return await submit(request, "register")
-
-    _add_evidence(router, node)
 
 
 def _add_evidence(router: APIRouter, node: Node) -> None:

@@ -12,11 +12,13 @@ Instant = Annotated[datetime, Field(examples=["2026-10-01T00:00:00Z"])]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A model with no members but its own."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class CredentialReference(_Strict):
+class CredentialReference(Strict):
     """How the credential is named: by `id`, by `type` and `number`, or by `type` and `certificate`.
 
     `issuer` is needed where a number alone is not unique. A certificate is PEM or base64 DER, with its `chain` where
@@ -31,14 +33,14 @@ class CredentialReference(_Strict):
     chain: Annotated[list[str], Field(max_length=8)] | None = None
 
 
-class ExpectedSubject(_Strict):
+class ExpectedSubject(Strict):
     """Whom the asker believes to be the holder."""
 
     uscc: ShortText | None = None
     name: ShortText | None = None
 
 
-class Query(_Strict):
+class Query(Strict):
     """Does this credential count there, for this purpose, at this time?"""
 
     credential: CredentialReference | None = None
@@ -51,7 +53,7 @@ class Query(_Strict):
     facts: dict[str, str | bool | list[str]] | None = None
 
 
-class LegalBasis(_Strict):
+class LegalBasis(Strict):
     """A citation."""
 
     instrument: str
@@ -59,7 +61,7 @@ class LegalBasis(_Strict):
     article: str | None
 
 
-class Contact(_Strict):
+class Contact(Strict):
     """The office to ask."""
 
     id: str
@@ -68,7 +70,7 @@ class Contact(_Strict):
     url: str | None
 
 
-class Reason(_Strict):
+class Reason(Strict):
     """Why, by which law, what can be done and who can be asked. `details` are the message's values for programs."""
 
     code: str
@@ -79,7 +81,7 @@ class Reason(_Strict):
     details: dict[str, str | int]
 
 
-class Check(_Strict):
+class Check(Strict):
     """One of the ten checks."""
 
     name: Literal[CHECKS]  # type: ignore[valid-type]
@@ -89,7 +91,7 @@ class Check(_Strict):
     evidence: list[str]
 
 
-class Condition(_Strict):
+class Condition(Strict):
     """A condition of the agreement that decides."""
 
     id: str
@@ -99,7 +101,7 @@ class Condition(_Strict):
     message: str
 
 
-class AgreementReference(_Strict):
+class AgreementReference(Strict):
     """The agreement that decides."""
 
     id: str
@@ -108,7 +110,7 @@ class AgreementReference(_Strict):
     basis_strength: Literal["statute", "agreement", "plan"]
 
 
-class IssuerReference(_Strict):
+class IssuerReference(Strict):
     """Who issued it; name and jurisdiction are null for an issuer that is not listed."""
 
     id: str
@@ -116,7 +118,7 @@ class IssuerReference(_Strict):
     jurisdiction: str | None
 
 
-class Subject(_Strict):
+class Subject(Strict):
     """The holder; a natural person's name is withheld."""
 
     kind: Literal["organisation", "person"]
@@ -124,7 +126,7 @@ class Subject(_Strict):
     uscc: str | None
 
 
-class Credential(_Strict):
+class Credential(Strict):
     """The public view of a credential at `valid_at`. `valid_until` is the first instant that no longer counts."""
 
     id: str
@@ -140,7 +142,7 @@ class Credential(_Strict):
     attributes: dict[str, Any]
 
 
-class Searched(_Strict):
+class Searched(Strict):
     """A register that was searched, and how old its knowledge was at `known_at`."""
 
     issuer: str
@@ -149,7 +151,7 @@ class Searched(_Strict):
     age_seconds: int | None
 
 
-class ShownCertificate(_Strict):
+class ShownCertificate(Strict):
     """The certificate that was shown, without a natural person's name and number. Both ends of its validity count."""
 
     subject: str | None
@@ -164,7 +166,7 @@ class ShownCertificate(_Strict):
     not_after: Instant
 
 
-class PathStep(_Strict):
+class PathStep(Strict):
     """An authority on the certification path, the last being the trust anchor."""
 
     subject: str
@@ -175,14 +177,14 @@ class PathStep(_Strict):
     not_after: Instant
 
 
-class ChallengeRequest(_Strict):
+class ChallengeRequest(Strict):
     """For whom and for what a lock is to sign."""
 
     purpose: ShortText
     relying_party: ShortText
 
 
-class Challenge(_Strict):
+class Challenge(Strict):
     """What the lock signs: the bytes that `to_be_signed` is the base64 of."""
 
     challenge_id: str
@@ -190,7 +192,7 @@ class Challenge(_Strict):
     expires_at: Instant
 
 
-class LockVerification(_Strict):
+class LockVerification(Strict):
     """An answer to a challenge. `signature` is base64 of DER or r‖s (SM2, ECDSA) or of the RSA signature."""
 
     challenge_id: Annotated[str, Field(min_length=1, max_length=2048)]
@@ -205,7 +207,7 @@ class LockVerification(_Strict):
     expected_subject: ExpectedSubject | None = None
 
 
-class Answer(_Strict):
+class Answer(Strict):
     """The answer to a query. `certificate` and `path` are there when a certificate was shown."""
 
     decision: Literal[OUTCOMES]  # type: ignore[valid-type]
@@ -229,7 +231,7 @@ class Answer(_Strict):
     request_id: str
 
 
-class Fault(_Strict):
+class Fault(Strict):
     """One thing wrong with the request. `parameter` is given for requests by link."""
 
     pointer: str
@@ -238,7 +240,7 @@ class Fault(_Strict):
     parameter: str | None = None
 
 
-class ProblemDocument(_Strict):
+class ProblemDocument(Strict):
     """RFC 9457, with our `code`, `request_id` and `errors`."""
 
     type: str
@@ -251,7 +253,7 @@ class ProblemDocument(_Strict):
     errors: Annotated[list[Fault], Field(min_length=1)]
 
 
-class Event(_Strict):
+class Event(Strict):
     """A lifecycle event."""
 
     event: str
@@ -263,14 +265,14 @@ class Event(_Strict):
     successor: dict[str, str] | None
 
 
-class StatusPlace(_Strict):
+class StatusPlace(Strict):
     """Where a credential's status stands: the list, and the index in it (`uri` and `idx` of a referenced token)."""
 
     uri: str
     index: int
 
 
-class ObjectionCount(_Strict):
+class ObjectionCount(Strict):
     """How many objections to a credential are open, and how many answered. They change nothing by themselves."""
 
     open: int
@@ -290,7 +292,7 @@ class CredentialRecord(Credential):
     livemode: bool
 
 
-class HistoryStep(_Strict):
+class HistoryStep(Strict):
     """An event with the version it came with; `effective_at` is null where only the entry was corrected."""
 
     event: str
@@ -306,94 +308,7 @@ class HistoryStep(_Strict):
     log_index: int
 
 
-class AccessToken(_Strict):
-    """A token to call with for ten minutes (RFC 6749 §5.1)."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    scope: str
-
-
-class TokenRefusal(_Strict):
-    """Why no token is given (RFC 6749 §5.2)."""
-
-    error: str
-
-
-class StatementSubmission(_Strict):
-    """What an issuer states: a compact JWS of the type `credential-statement+jwt`."""
-
-    statement: str
-
-
-class StatementTaken(_Strict):
-    """What a statement made of the register: the credential's new version, and its place in the log."""
-
-    id: str
-    type: str
-    number: str
-    issuer: str
-    version: str
-    statement: str
-    recorded_at: Instant
-    log_index: int
-
-
-class ObjectionSubmission(_Strict):
-    """What is wrong, with a credential by its id or with a receipt, and where to reach whoever says so."""
-
-    credential_id: str | None = None
-    receipt: str | None = None
-    message: str
-    contact: str
-
-
-class Objection(_Strict):
-    """How an objection stands. Whoever holds the id may see it."""
-
-    id: str
-    status: str
-    credential_id: str | None
-    receipt: str | None
-    issuer: str | None
-    received_at: Instant
-    answer: str | None
-    answered_at: Instant | None
-
-
-class ReceivedObjection(Objection):
-    """An objection as its issuer sees it."""
-
-    message: str
-    contact: str
-
-
-class ObjectionPage(_Strict):
-    """Objections in the order in which they came; `next` is where to go on."""
-
-    data: list[ReceivedObjection]
-    next: int | None
-
-
-class ObjectionAnswer(_Strict):
-    """What is answered, once."""
-
-    answer: str
-
-
-class ReportTaken(_Strict):
-    """Up to when a register of a type is complete, as its issuer stated."""
-
-    issuer: str
-    type: str
-    as_of: Instant
-    statement: str
-    recorded_at: Instant
-    log_index: int
-
-
-class CredentialHistory(_Strict):
+class CredentialHistory(Strict):
     """Every event of a credential that was known at `known_at`, in the order it became known."""
 
     id: str
@@ -402,7 +317,7 @@ class CredentialHistory(_Strict):
     livemode: bool
 
 
-class CredentialPage(_Strict):
+class CredentialPage(Strict):
     """A page of credentials. A page restricted by status may be shorter than `limit` although more follow."""
 
     data: list[Credential]
@@ -423,19 +338,19 @@ class PolicyEntry(BaseModel):
     name: str
 
 
-class PolicyList(_Strict):
+class PolicyList(Strict):
     """A public policy list."""
 
     data: list[PolicyEntry]
 
 
-class ReceiptSubmission(_Strict):
+class ReceiptSubmission(Strict):
     """A receipt to be checked."""
 
     receipt: Annotated[str, Field(min_length=1)]
 
 
-class Difference(_Strict):
+class Difference(Strict):
     """A member of the answer that would be another today."""
 
     name: str
@@ -443,7 +358,7 @@ class Difference(_Strict):
     now: Any
 
 
-class Today(_Strict):
+class Today(Strict):
     """What would be answered today."""
 
     decision: Literal[OUTCOMES]  # type: ignore[valid-type]
@@ -451,7 +366,7 @@ class Today(_Strict):
     known_at: Instant
 
 
-class ReceiptReport(_Strict):
+class ReceiptReport(Strict):
     """Whether a receipt is genuine, and whether today's answer would be another.
 
     `changed` is null where the question can no longer be asked (`problem` says why) or the receipt is not genuine.
@@ -469,13 +384,13 @@ class ReceiptReport(_Strict):
     livemode: bool
 
 
-class Jwks(_Strict):
+class Jwks(Strict):
     """RFC 7517."""
 
     keys: list[dict[str, str]]
 
 
-class Part(_Strict):
+class Part(Strict):
     """One part of readiness."""
 
     name: str
@@ -483,20 +398,20 @@ class Part(_Strict):
     detail: str | None
 
 
-class Readiness(_Strict):
+class Readiness(Strict):
     """Readiness by part. A stale register is named but takes nothing down: answers become `indeterminate`."""
 
     ready: bool
     parts: list[Part]
 
 
-class Health(_Strict):
+class Health(Strict):
     """Alive."""
 
     status: Literal["ok"]
 
 
-class PolicyVersion(_Strict):
+class PolicyVersion(Strict):
     """A policy document in force."""
 
     kind: str
@@ -505,7 +420,7 @@ class PolicyVersion(_Strict):
     digest: str
 
 
-class About(_Strict):
+class About(Strict):
     """Versions of software, policy and standards."""
 
     name: str
@@ -521,7 +436,7 @@ class About(_Strict):
     log_key: str | None
 
 
-class InclusionProof(_Strict):
+class InclusionProof(Strict):
     """An entry of the log with the hashes that lead from it to the root of the log of a size; octets in base64."""
 
     index: int
@@ -532,7 +447,7 @@ class InclusionProof(_Strict):
     proof: list[str]
 
 
-class ConsistencyProof(_Strict):
+class ConsistencyProof(Strict):
     """The hashes that lead from the roots of two sizes to each other: the first log begins the second."""
 
     first: int

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.ports import SCOPES, ApiKey, Principal, StoreError
+from app.store.file import connect
 from app.store.schema import failing_clearly
 from keys import base64url
 from registry.period import from_micros, to_micros
@@ -35,20 +36,8 @@ class SqliteApiKeys:
     def __init__(self, path: Path) -> None:
         self._path = path
         with failing_clearly(path):
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                timeout=10,
-                check_same_thread=False,
-            )
-            self._noting = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                timeout=0,
-                check_same_thread=False,
-            )
+            self._connection = connect(path, timeout=10)
+            self._noting = connect(path, timeout=0)
             mode, secret = self._connection.execute("SELECT mode, secret FROM store_info").fetchone()
         self._prefix = f"ak_{mode}_"
         self._secret = hmac.digest(secret, _PURPOSE, "sha256")

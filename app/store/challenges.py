@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.ports import StoreError
+from app.store.file import connect
 from app.store.schema import failing_clearly
 from registry.period import from_micros, to_micros
 
@@ -23,13 +24,7 @@ class SqliteChallenges:
     def __init__(self, path: Path, now: datetime) -> None:
         self._path = path
         with failing_clearly(path):
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                timeout=10,
-                check_same_thread=False,
-            )
+            self._connection = connect(path, timeout=10)
             # A challenge that was accepted before the power failed must not be accepted again.
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute(_FORGET, (to_micros(now - KEPT),))

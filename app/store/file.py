@@ -1,6 +1,7 @@
 """The store's file: whether what is at its path is still what was opened."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 from app import clock
@@ -33,3 +34,14 @@ class StoreFile:
         except OSError as error:
             raise StoreError(f"store {self._path}: {error.strerror}") from error
         return found.st_dev, found.st_ino
+
+
+def connect(path: Path, *, timeout: float) -> sqlite3.Connection:
+    """A connection of one's own that reads and writes, in no transaction, and waits so many seconds for writers."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        timeout=timeout,
+        check_same_thread=False,
+    )

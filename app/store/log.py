@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.ports import StoreError
-from app.store.file import StoreFile
+from app.store.file import StoreFile, connect
 from app.store.schema import failing_clearly
 from registry.log.checkpoint import TreeHead
 from registry.log.merkle import EMPTY_ROOT, HASH_SIZE
@@ -32,13 +32,7 @@ class SqliteLog:
         self._kept = -1
         with failing_clearly(path):
             # Nobody waits for a writer here: a checkpoint that cannot be kept now is kept when it is next asked for.
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                timeout=0,
-                check_same_thread=False,
-            )
+            self._connection = connect(path, timeout=0)
 
     def close(self) -> None:
         """Lets the file go."""

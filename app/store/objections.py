@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.ports import Principal, StoreError
+from app.store.file import connect
 from app.store.schema import failing_clearly
 from app.usecases.objections import MOST_OPEN, Objection
 from registry.period import from_micros, to_micros
@@ -33,13 +34,7 @@ class SqliteObjections:
     def __init__(self, path: Path) -> None:
         self._path = path
         with failing_clearly(path):
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                timeout=10,
-                check_same_thread=False,
-            )
+            self._connection = connect(path, timeout=10)
 
     def close(self) -> None:
         """Lets the file go."""

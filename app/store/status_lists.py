@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.ports import StoreError
-from app.store.file import StoreFile
+from app.store.file import StoreFile, connect
 from app.store.schema import failing_clearly
 from app.usecases.publish_status import ListRows
 from app.usecases.take_statement import named_by
@@ -38,12 +38,7 @@ class SqliteStatusLists:
         self._path, self._policy = path, policy
         self._file = StoreFile(path)
         with failing_clearly(path):
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            self._connection = connect(path, timeout=5)
             self._connection.execute("PRAGMA query_only = ON")
 
     def close(self) -> None:
