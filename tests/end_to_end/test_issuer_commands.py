@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from app.cli import policy_entry
 from app.cli.application import application
-from app.cli.demo import prepare
 from app.settings import Settings
 from registry.document import PolicyDocument
 from tests.api.service import Service, open_service, settings_at
@@ -18,12 +17,6 @@ from tests.support.issuing import BASIS, LICENCE, TYPE
 
 ISSUER = "cq-yuzhong-amr"
 SECRET = {"ACCORD_KEY_PASSPHRASE": "only for tests"}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    prepare(settings_at(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 def accord(home: Path, *arguments: str, **settings: str) -> Outcome:
