@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.outcome import KID_FIRST, USAGE, fail, failing_clearly, language
 from app.cli.policy_entry import change, instant, newest_policy, period
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
         typer.echo(f"{key.public.kid} {key.issuer} {key.public.alg} {span(key.period)}{unsafe}")
 
 
-@issuer_keys.command("retire", help="自某时起不再用于签名 / A key signs nothing from then on")
+@issuer_keys.command(
+    "retire", context_settings=KID_FIRST, help="自某时起不再用于签名 / A key signs nothing from then on"
+)
 def retire(
     kid: Kid,
     at: Annotated[str, typer.Option(help="自何时起 / from when")],
@@ -81,7 +83,9 @@ def retire(
     change(lambda policy: retire_key(policy, kid, end), show, catalogue, json=json)
 
 
-@issuer_keys.command("distrust", help="密钥泄露：自某时起收到的均不采信 / A key is unsafe from then on")
+@issuer_keys.command(
+    "distrust", context_settings=KID_FIRST, help="密钥泄露：自某时起收到的均不采信 / A key is unsafe from then on"
+)
 def distrust(
     kid: Kid,
     since: Annotated[str, typer.Option(help="自何时起 / from when")],

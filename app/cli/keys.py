@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.outcome import KID_FIRST, USAGE, fail, failing_clearly, language
 
 if TYPE_CHECKING:
     from keys.custody.key_directory import KeyEntry
@@ -105,7 +105,12 @@ def rotate(
         typer.echo(catalogue.word("key.rotated", kid=signer.kid, alg=signer.alg, former=former.kid))
 
 
-@keys.command("retire", help=RETIRE, short_help="停用密钥，公钥仍公布 / Put a key out of use; it stays published")
+@keys.command(
+    "retire",
+    context_settings=KID_FIRST,
+    help=RETIRE,
+    short_help="停用密钥，公钥仍公布 / Put a key out of use; it stays published",
+)
 def retire(kid: Kid, json: Json = False, lang: Lang = None) -> None:
     """Puts a key out of use; its public half stays published."""
     from app.messages import messages
@@ -141,7 +146,7 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
         typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'} {state} {where}")
 
 
-@keys.command("activate", help=ACTIVATE)
+@keys.command("activate", context_settings=KID_FIRST, help=ACTIVATE)
 def activate(kid: Kid) -> None:
     """Makes a published key of the store's mode the one that signs."""
     from app.settings import Settings

@@ -19,6 +19,8 @@ EXIT = {
     "conditional": 4,
     "not_required": 5,
 }
+KID_FIRST = {"ignore_unknown_options": True}
+"""For commands that take a key id: one in 64 begins with a hyphen, and is no option for that."""
 USAGE = 2
 OPERATIONAL = 70
 

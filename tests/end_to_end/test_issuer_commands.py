@@ -108,6 +108,9 @@ def test_a_key_is_ended_and_distrusted(home: Path) -> None:
         ("retire", kid, "--at=2025-01-01T00:00:00Z"): "begins only",
         ("retire", kid, "--at=2027-01-01T00:00:00Z"): "ended before",
         ("retire", "nobody", "--at=2026-12-01T00:00:00Z"): "is no issuer's key",
+        # One key id in 64 begins with a hyphen.
+        ("retire", "-sVYyX", "--at=2026-12-01T00:00:00Z"): "'-sVYyX' is no issuer's key",
+        ("distrust", "--x-", "--since=2026-12-01T00:00:00Z"): "'--x-' is no issuer's key",
         ("distrust", kid, "--since=2026-11-02T00:00:00Z"): "unsafe before",
         ("import", str(jwk), "--issuer=nobody"): "is no authority",
         ("import", str(jwk), "--issuer=cd-jinjiang-amr"): f"is one of {ISSUER}",

@@ -280,3 +280,9 @@ def test_a_table_that_is_wrong_is_refused(table: dict[str, Any], problem: str) -
     ]
     with pytest.raises(PolicyError, match=problem):
         build_policy(documents)
+
+
+def test_steps_are_bounded(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.intake.MAX_STEPS", 1)
+    held = after(policy, registered(policy), "suspended", NOW, NOW + timedelta(hours=1))
+    assert step_refusal(policy, held, "reinstated", NOW) == ("event.too_many", "/event")
