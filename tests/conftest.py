@@ -7,5 +7,5 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("accord", deadline=None, max_examples=int(os.environ.get("ACCORD_EXAMPLES", "40")))
+settings.register_profile("accord", deadline=None, max_examples=int(os.environ.get("ACCORD_EXAMPLES", "25")))
 settings.load_profile("accord")
