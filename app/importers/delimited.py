@@ -8,7 +8,7 @@ from typing import IO
 
 from app.importers.claims import ClaimsMaker
 from app.importers.encoding import text_encoding
-from app.importers.headers import known_headers, read_headers, trimmed
+from app.importers.headers import known_headers, read_headers
 from app.importers.rows import MAX_CELL, MAX_COLUMNS, FileRefused, Row, RowSource
 from app.importers.values import AreaOf
 from registry.identifiers import comparable
@@ -54,7 +54,7 @@ class _Delimited:
         for separator in SEPARATORS:
             with self._open() as text:
                 try:
-                    cells = trimmed(next(_reader(text, separator), []))
+                    cells = next(_reader(text, separator), [])
                 except (csv.Error, _LineTooLong):
                     continue
             right = sum(comparable(cell[:MAX_COLUMNS]) in known for cell in cells)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import openpyxl  # type: ignore[import-untyped]
 from openpyxl.worksheet._reader import ROW_TAG, WorkSheetParser  # type: ignore[import-untyped]
@@ -149,7 +150,10 @@ class _Workbook:
                 "openpyxl must parse with defusedxml: unset OPENPYXL_DEFUSEDXML, set OPENPYXL_LXML=False"
             )
         check_package(path)
-        self._book = _guarded(lambda: openpyxl.load_workbook(path, read_only=True, keep_links=False))
+        # By its path openpyxl would judge the file by its name. It stays open for as long as there is a source.
+        file = path.open("rb")
+        finalize(self, file.close)
+        self._book = _guarded(lambda: openpyxl.load_workbook(file, read_only=True, keep_links=False))
         visible = [sheet for sheet in self._book.worksheets if sheet.sheet_state == "visible"]
         if not visible:
             raise FileRefused("file.workbook_broken")
