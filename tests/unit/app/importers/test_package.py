@@ -3,6 +3,7 @@
 import io
 import struct
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import openpyxl
@@ -20,7 +21,9 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "xl/_rels/workbook.xml.rels"
 
 
+@cache
 def workbook() -> bytes:
+    """The same each time, though a workbook says when it was made."""
     made = openpyxl.Workbook()
     made.active.append(HEADERS)
     made.active.append(CELLS)
