@@ -20,6 +20,8 @@ MAX_RATIO = 100
 MAX_STRINGS = 256 << 20
 MAX_OTHER = 16 << 20
 """Of everything that is no sheet and no strings: what a parser takes as a whole."""
+MAX_TAGS = 500_000
+"""Of each such part."""
 _SMALL = 1 << 20
 _PIECE = 1 << 16
 # A million rows of four texts that occur once. Tags: <si><t>…</t></si>, and formatted ones now and then.
@@ -66,6 +68,15 @@ def _check_strings(package: ZipFile, part: ZipInfo) -> None:
             raise FileRefused("file.unpacks_too_large")
 
 
+def _check_tags(package: ZipFile, part: ZipInfo) -> None:
+    """Bounds the tags of a part that becomes one tree: 16 MB of nothing but short tags would become 700 MB."""
+    tags = 0
+    for piece in _pieces(package, part):
+        tags += piece.count(b"<")
+        if tags > MAX_TAGS:
+            raise FileRefused("file.unpacks_too_large")
+
+
 def _check_roles(package: ZipFile) -> None:
     """A sheet is called nothing but a sheet: called anything else, it would be taken as a whole."""
     for override in fromstring(package.read(_MANIFEST)):
@@ -89,8 +100,7 @@ def check_package(path: Path) -> None:
                 if part.filename == _SHARED_STRINGS:
                     _check_strings(package, part)
                 elif not _is_sheet(part.filename):
-                    for _ in _pieces(package, part):
-                        pass
+                    _check_tags(package, part)
             _check_roles(package)
     except FileRefused:
         raise

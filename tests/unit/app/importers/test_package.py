@@ -108,7 +108,14 @@ def test_a_sheet_that_lies_about_its_size_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("bound", "value"),
-    [("MAX_PARTS", 3), ("MAX_UNPACKED", 3000), ("MAX_STRINGS", 20), ("MAX_OTHER", 20), ("_STRINGS", 2)],
+    [
+        ("MAX_PARTS", 3),
+        ("MAX_UNPACKED", 3000),
+        ("MAX_STRINGS", 20),
+        ("MAX_OTHER", 20),
+        ("MAX_TAGS", 20),
+        ("_STRINGS", 2),
+    ],
 )
 def test_every_bound_is_held(path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int) -> None:
     monkeypatch.setattr(package, bound, value)
