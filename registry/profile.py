@@ -8,6 +8,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from keys.certificate import KEY_USAGES
+from registry.columns import read_columns
 from registry.document import LegalBasis, LocalText, PolicyDocument, Table, read_legal_basis
 from registry.field import FACT_KINDS, FIELD_KINDS, Field, read_fields
 from registry.finding import CHECKS
@@ -124,6 +125,8 @@ class CredentialProfile:
     """The steps that an issuer may state; None where it states none, as a certificate's life is told by lists."""
     bases: Mapping[str, tuple[LegalBasis, ...]]
     """What the law says about each check of the type; never empty."""
+    columns: Mapping[str, tuple[str, ...]]
+    """Headers of a register's file by member (`registry.columns`). Empty: only the members' paths are understood."""
 
     def field(self, name: str) -> Field:
         """A declared fact, or else attribute. Raises KeyError."""
@@ -245,6 +248,7 @@ def read_profile(document: PolicyDocument) -> CredentialProfile:
         catalogue=catalogue,
         lifecycle=read_lifecycle(table.table("lifecycle")) if table.has("lifecycle") else None,
         bases=_read_bases(table.tables("legal_basis", at_least=1), table),
+        columns=read_columns(table.table("columns"), attributes) if table.has("columns") else {},
     )
     table.done()
     return profile
