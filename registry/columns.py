@@ -14,8 +14,13 @@ MEMBERS = (
     "valid_from",
     "valid_until",
     "predecessor",
+    "status",
+    "status_since",
+    "successor",
 )
 """What every credential may say of itself; attributes are `attributes.<name>`."""
+UNNAMED = frozenset({"valid_until", "status", "status_since", "successor"})
+"""What a profile may leave without a name: types without an end, and types whose life no register tells."""
 
 
 def member_paths(attributes: Collection[str]) -> tuple[str, ...]:
@@ -26,14 +31,14 @@ def member_paths(attributes: Collection[str]) -> tuple[str, ...]:
 def read_columns(table: Table, attributes: Collection[str]) -> Mapping[str, tuple[str, ...]]:
     """Names by member, as the file declares them; a member's path is a name of its own without being declared.
 
-    Names are compared blind to spaces, width and case. `valid_until` may be left out, for types without an end; all
-    the other members must be there, as a column that nobody can name would be lost. Raises `PolicyError`.
+    Names are compared blind to spaces, width and case. Only `UNNAMED` may be left out; all the other members must
+    be there, as a column that nobody can name would be lost. Raises `PolicyError`.
     """
     paths = member_paths(attributes)
     owners = {comparable(path): path for path in paths}
     names: dict[str, tuple[str, ...]] = {}
     for path in paths:
-        if path == "valid_until" and not table.has(path):
+        if path in UNNAMED and not table.has(path):
             continue
         names[path] = table.texts(path)
         for name in names[path]:

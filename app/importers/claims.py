@@ -25,6 +25,7 @@ class ClaimsMaker:
         self._kind, self._uscc = place.get("subject.kind", -1), place.get("subject.uscc", -1)
         self._issued_at, self._valid_from = place["issued_at"], place.get("valid_from", -1)
         self._valid_until, self._predecessor = place.get("valid_until", -1), place.get("predecessor", -1)
+        self._standing = tuple((name, place[name]) for name in ("status", "status_since", "successor") if name in place)
         self._attributes = tuple(
             (name, place[path]) for name in profile.attributes if (path := f"attributes.{name}") in place
         )
@@ -49,7 +50,7 @@ class ClaimsMaker:
 
     def _claims(self, values: list[Any]) -> dict[str, Any]:
         values.append(None)
-        return {
+        claims = {
             "number": values[self._number],
             "subject": {
                 "kind": values[self._kind] or "organisation",
@@ -62,6 +63,9 @@ class ClaimsMaker:
             "attributes": {name: value for name, place in self._attributes if (value := values[place]) is not None},
             "predecessor": values[self._predecessor],
         }
+        for name, place in self._standing:
+            claims[name] = values[place]
+        return claims
 
     def _fault(self, number: int, place: int, cells: Sequence[str], code: str, params: Mapping[str, str]) -> RowFault:
         return RowFault(row=number, column=self._headers[place], code=code, params=params, value=cells[place][:SHOWN])

@@ -12,7 +12,10 @@ from registry.query import printable
 
 MAX_LINE = 1 << 20
 """Bytes."""
-_CLAIMS = ("number", "subject", "issued_at", "valid_from", "valid_until", "attributes", "predecessor")
+_CLAIMS = (
+    *("number", "subject", "issued_at", "valid_from", "valid_until", "attributes", "predecessor"),
+    *("status", "status_since", "successor"),
+)
 _BOM = b"\xef\xbb\xbf"
 
 

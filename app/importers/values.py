@@ -35,6 +35,16 @@ _TRUTHS = {"是": True, "true": True, "1": True, "否": False, "false": False, "
 _KINDS = dict.fromkeys(("organisation", "organization", "单位", "机构", "企业", "法人", "组织"), "organisation") | (
     dict.fromkeys(("person", "自然人", "个人"), "person")
 )
+_STANDINGS = {
+    "valid": ("有效", "正常", "在用", "valid"),
+    "suspended": ("暂停", "中止", "suspended"),
+    "annulled": ("撤销", "annulled"),
+    "penalty": ("吊销", "penalty"),
+    "withdrawn": ("撤回", "withdrawn"),
+    "cancelled": ("注销", "cancelled"),
+    "superseded": ("已换新证", "被替代", "superseded"),
+}
+_OF_STANDING = {comparable(name): standing for standing, names in _STANDINGS.items() for name in names}
 _OF_VALUE = {"too_long": "row.too_long", "empty": "row.missing", "text_not_allowed": "row.control_character"}
 
 
@@ -134,6 +144,14 @@ def _subject_kind(cell: str) -> str | None:
     if key and key not in _KINDS:
         raise CellProblem("row.value_wrong", wanted=", ".join(SUBJECT_KINDS))
     return _KINDS.get(key)
+
+
+def _standing(cell: str) -> str | None:
+    key = comparable(cell[:_KEPT_CELL])
+    if key and key not in _OF_STANDING:
+        wanted = ", ".join(f"{names[0]} ({standing})" for standing, names in _STANDINGS.items())
+        raise CellProblem("row.value_wrong", wanted=wanted)
+    return _OF_STANDING.get(key)
 
 
 def _boolean(cell: str) -> bool | None:
@@ -253,14 +271,17 @@ _OF_MEMBER: dict[str, Convert] = {
     "subject.name": _text,
     "subject.uscc": _uscc,
     "predecessor": _identifier,
+    "successor": _identifier,
 }
 _OF_REPEATED: dict[str, Convert] = {
     "subject.kind": _subject_kind,
     "issued_at": _beginning,
     "valid_from": _beginning,
     "valid_until": _end,
+    "status": _standing,
+    "status_since": _beginning,
 }
-IDENTIFIERS = frozenset({"number", "subject.uscc", "predecessor"})
+IDENTIFIERS = frozenset({"number", "subject.uscc", "predecessor", "successor"})
 NEEDED = frozenset({"number", "subject.name", "issued_at"})
 """What no credential can be without, whatever its type."""
 
@@ -280,11 +301,12 @@ def converter(profile: CredentialProfile, member: str, area_of: AreaOf | None) -
         convert = _remembered(_OF_REPEATED[member])
     else:
         convert = _of_field(profile.attributes[member.removeprefix("attributes.")], area_of)
-    return _needed(convert) if needed(profile, member) else convert
+    # A file that tells standings tells every row's: a blank one is no word that the credential is valid.
+    return _needed(convert) if member == "status" or needed(profile, member) else convert
 
 
 def dated(profile: CredentialProfile, member: str) -> bool:
     """Whether the member is an instant."""
     if member.startswith("attributes."):
         return profile.attributes[member.removeprefix("attributes.")].kind == "instant"
-    return member in ("issued_at", "valid_from", "valid_until")
+    return member in ("issued_at", "valid_from", "valid_until", "status_since")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.bootstrap import seed_policy
-from registry.columns import member_paths, read_columns
+from registry.columns import UNNAMED, member_paths, read_columns
 from registry.document import Table
 from registry.errors import PolicyError
 from registry.identifiers import comparable
@@ -24,12 +24,13 @@ def test_names_are_read_by_member() -> None:
     assert read(COLUMNS) == {path: (f"{path} 列",) for path in member_paths(["area"])}
 
 
-def test_a_type_without_an_end_does_not_name_it() -> None:
-    without = {path: names for path, names in COLUMNS.items() if path != "valid_until"}
+@pytest.mark.parametrize("path", sorted(UNNAMED))
+def test_a_type_without_an_end_or_a_life_does_not_name_it(path: str) -> None:
+    without = {key: names for key, names in COLUMNS.items() if key != path}
     assert read(without).keys() == without.keys()
 
 
-@pytest.mark.parametrize("path", [path for path in COLUMNS if path != "valid_until"])
+@pytest.mark.parametrize("path", [path for path in COLUMNS if path not in UNNAMED])
 def test_every_other_member_can_be_reached(path: str) -> None:
     with pytest.raises(PolicyError, match="is missing"):
         read({key: names for key, names in COLUMNS.items() if key != path})
@@ -53,7 +54,7 @@ def test_a_name_stands_for_one_member(change: dict[str, list[str]], problem: str
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 def test_every_seed_profile_names_its_columns_in_both_languages(profile: CredentialProfile) -> None:
-    assert set(member_paths(profile.attributes)) - profile.columns.keys() <= {"valid_until"}
+    assert set(member_paths(profile.attributes)) - profile.columns.keys() <= UNNAMED
     for names in profile.columns.values():
         assert any(comparable(name).isascii() for name in names)
         assert not all(comparable(name).isascii() for name in names)
