@@ -52,7 +52,8 @@ def test_headers_are_blind_to_spaces_width_and_case(path: Path) -> None:
 
 
 def test_a_members_path_is_a_header(path: Path) -> None:
-    paths = [path for path in member_paths(LICENCE.attributes) if path not in ("subject.kind", "predecessor")]
+    left_out = ("subject.kind", "predecessor", "status", "status_since", "successor")
+    paths = [path for path in member_paths(LICENCE.attributes) if path not in left_out]
     assert only(read(path, csv_text(CELLS, headers=paths))) == CLAIMS
 
 
@@ -61,6 +62,20 @@ def test_further_columns_are_read(path: Path) -> None:
         read(path, csv_text((*CELLS, "个人", "JY15001039920002"), headers=(*HEADERS, "主体类型", "原许可证编号")))
     )
     assert (row["subject"]["kind"], row["predecessor"]) == ("person", "JY15001039920002")
+
+
+@pytest.mark.parametrize(
+    ("cell", "standing"), [("有效", "valid"), ("吊销", "penalty"), ("撤销", "annulled"), ("注 销", "cancelled")]
+)
+def test_a_standing_is_told_with_its_day(path: Path, cell: str, standing: str) -> None:
+    row = only(read(path, csv_text((*CELLS, cell, "2026-03-01"), headers=(*HEADERS, "许可证状态", "状态日期"))))
+    assert (row["status"], row["status_since"]) == (standing, "2026-02-28T16:00:00Z")
+
+
+@pytest.mark.parametrize(("cell", "code"), [("", "row.missing"), ("过期", "row.value_wrong")])
+def test_a_standing_is_told_of_every_row_or_of_none(path: Path, cell: str, code: str) -> None:
+    rows = read(path, csv_text((*CELLS, cell), headers=(*HEADERS, "许可证状态")))
+    assert faults(rows) == [(2, "许可证状态", code)]
 
 
 def test_quotes_hold_separators_line_breaks_and_quotes(path: Path) -> None:
