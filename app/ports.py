@@ -1,9 +1,9 @@
 """What use cases need of the world, as protocols; the store implements them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from registry.log.checkpoint import TreeHead
 from registry.policy import PolicyHistory
 
 if TYPE_CHECKING:
+    from registry.errors import StatementRefused
     from registry.lock import LockEvidence, Possession
     from registry.statement import Statement
 
@@ -222,8 +223,7 @@ class ChallengeStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRow:
+class VersionRow(Struct, frozen=True, kw_only=True):
     """One version to be written: where it belongs, from when it was known, and its canonical content."""
 
     credential_id: str
@@ -254,4 +254,51 @@ class RegisterWriter(Protocol):
 
     def append(self, versions: Sequence[VersionRow], reports: Sequence[RegisterReport]) -> int:
         """Appends what is not there yet and returns how many versions were new."""
+        ...
+
+
+class NumberedRow(Struct, frozen=True):
+    """A row of a register's file: its place, its normalised number, and its claims."""
+
+    row: int
+    number: str
+    claims: Mapping[str, Any]
+
+
+BulkJudge = Callable[[NumberedRow, HeldCredential | None, datetime], VersionRow | None]
+"""Gives the version that a row makes of what is held, None where it changes nothing, as it is recorded at an instant.
+
+Raises `registry.errors.StatementRefused`.
+"""
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What came of some rows: how many registered, changed something or nothing, and which were refused, with why."""
+
+    new: int
+    changed: int
+    unchanged: int
+    refused: tuple[tuple[NumberedRow, "StatementRefused"], ...]
+
+
+class BulkIntake(Protocol):
+    """Enters the rows of one file that an issuer signed for. Each raises `StoreError`."""
+
+    def take_rows(self, rows: Sequence[NumberedRow], generation: int, judge: BulkJudge, *, enter: bool) -> Batch:
+        """Judges rows, and enters those that stand in one transaction, or nothing of them.
+
+        Without `enter` nothing is written. Raises `PolicyMoved`.
+        """
+        ...
+
+    def missing(self) -> Iterator[HeldCredential]:
+        """The credentials of issuer and type that no row was about, as their newest version has them."""
+        ...
+
+    def report(self, as_of: datetime, generation: int) -> bool:
+        """Enters that the register is complete up to an instant; False where that is known already."""
+        ...
+
+    def settle(self) -> None:
+        """Waits until everything that was entered counts as known."""
         ...

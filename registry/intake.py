@@ -19,6 +19,7 @@ from registry.query import pointer_token, printable
 from registry.statement import SKEW, Statement, refused
 
 _CLAIMS = frozenset({"number", "subject", "issued_at", "valid_from", "valid_until", "attributes", "predecessor"})
+_REPORT_CLAIMS, _BULK_CLAIMS = frozenset({"as_of"}), frozenset({"file", "rows", "as_of"})
 _EVENT_CLAIMS = frozenset({"event", "effective_at", "kind", "reason_code", "legal_basis", "successor", "changes"})
 
 
@@ -40,18 +41,7 @@ def register(statement: Statement, policy: Policy, recorded_at: datetime, salt: 
     `salt` gives, by the credential's id, what goes beside a natural person's name (`registry.credential.Subject`).
     """
     profile, _ = _profile(statement, policy)
-    claims = statement.credential or {}
-    _only(claims, _CLAIMS, "/credential")
-    document = {
-        **claims,
-        "type": profile.id,
-        "issuer": statement.issuer,
-        "recorded_at": format_instant(recorded_at),
-    }
-    try:
-        credential = read_credential(document, profile)
-    except DocumentError as error:
-        raise _malformed(error, "/credential") from None
+    credential = read_claims(statement.credential or {}, statement, profile, recorded_at)
     number = profile.number.normalise(credential.number)
     verdict = profile.number.judge(number)
     if not verdict.well_formed and profile.number.authoritative:
@@ -61,10 +51,22 @@ def register(statement: Statement, policy: Policy, recorded_at: datetime, salt: 
         issued_at = format_local(credential.issued_at)
         raise refused("statement.issued_ahead", "/credential/issued_at", issued_at=issued_at)
     area = credential.attributes.get(profile.area_attribute or "")
-    _check_competence(statement, policy, profile, area, credential.issued_at)
+    check_competence(statement, policy, profile, area, credential.issued_at)
     identity = credential_id(profile.id, number, statement.issuer)
     credential = salted(replace(credential, statement=statement.attestation), salt(identity))
     return NewVersion(id=identity, number=number, credential=credential)
+
+
+def read_claims(
+    claims: Mapping[str, Any], statement: Statement, profile: CredentialProfile, recorded_at: datetime
+) -> Credential:
+    """The credential that claims describe, without a step and not yet attested. Raises `StatementRefused`."""
+    _only(claims, _CLAIMS, "/credential")
+    said = {"type": profile.id, "issuer": statement.issuer, "recorded_at": format_instant(recorded_at)}
+    try:
+        return read_credential({**claims, **said}, profile)
+    except DocumentError as error:
+        raise _malformed(error, "/credential") from None
 
 
 def add_event(statement: Statement, held: Credential, policy: Policy, recorded_at: datetime, salt: str) -> Credential:
@@ -73,8 +75,17 @@ def add_event(statement: Statement, held: Credential, policy: Policy, recorded_a
         raise refused("statement.issuer_other", "/iss", issuer=statement.issuer, holder=held.issuer)
     if statement.type != held.type:
         raise refused("statement.claim_wrong", "/profile/type", name="profile.type", wanted=held.type)
-    profile, lifecycle = _profile(statement, policy)
+    profile, _ = _profile(statement, policy)
     event = _event(statement, profile, recorded_at)
+    late = [entry.recorded_at for entry in held.events if entry.recorded_at >= recorded_at]
+    if late or held.recorded_at >= recorded_at:
+        raise ValueError("a step is recorded after everything that is known")
+    return take_step(statement, held, event, policy, salt)
+
+
+def take_step(statement: Statement, held: Credential, event: Event, policy: Policy, salt: str) -> Credential:
+    """The version with a step that the statement is about. Raises `StatementRefused`."""
+    profile, lifecycle = _profile(statement, policy)
     if event.effective_at < held.issued_at:
         issued_at = format_local(held.issued_at)
         raise refused("event.before_issue", "/event/effective_at", issued_at=issued_at)
@@ -83,12 +94,9 @@ def add_event(statement: Statement, held: Credential, policy: Policy, recorded_a
         raise refused("event.period_empty", "/event/changes/valid_until", valid_from=format_local(held.valid_from))
     area = (event.changes or {}).get("attributes", {}).get(profile.area_attribute)
     if area is not None:
-        _check_competence(statement, policy, profile, area, event.effective_at)
+        check_competence(statement, policy, profile, area, event.effective_at)
     if len(held.events) >= MAX_STEPS:
         raise refused("event.too_many", "/event", limit=str(MAX_STEPS))
-    late = [entry.recorded_at for entry in held.events if entry.recorded_at >= recorded_at]
-    if late or held.recorded_at >= recorded_at:
-        raise ValueError("a step is recorded after everything that is known")
     # What came in by a key that was stolen stands in nobody's way.
     _check_order(lifecycle, counted(held, policy.keys).credential, event)
     return salted(with_event(held, replace(event, statement=statement.attestation)), salt)
@@ -100,15 +108,16 @@ def reported(statement: Statement, policy: Policy, now: datetime) -> datetime:
     Whatever was entered later than that may be missing; what was stated earlier is all there.
     """
     profile, _ = _profile(statement, policy)
-    claims = statement.register or {}
-    _only(claims, frozenset({"as_of"}), "/register")
+    name = "register" if statement.bulk is None else "bulk"
+    claims = (statement.register if statement.bulk is None else statement.bulk) or {}
+    _only(claims, _REPORT_CLAIMS if statement.bulk is None else _BULK_CLAIMS, f"/{name}")
     try:
         as_of = parse_instant(str(claims.get("as_of", "")))
     except InstantError:
         wanted = "2026-10-01T00:00:00+08:00"
-        raise refused("statement.claim_wrong", "/register/as_of", name="as_of", wanted=wanted) from None
+        raise refused("statement.claim_wrong", f"/{name}/as_of", name="as_of", wanted=wanted) from None
     if as_of > now + SKEW:
-        raise refused("statement.as_of_ahead", "/register/as_of", as_of=format_local(as_of), now=format_local(now))
+        raise refused("statement.as_of_ahead", f"/{name}/as_of", as_of=format_local(as_of), now=format_local(now))
     if not policy.authorities[statement.issuer].issues(profile.id):
         params = {"issuer": statement.issuer, "type": profile.id, "area": "-", "issued_at": format_local(now)}
         raise refused("statement.not_competent", "/profile/type", **params)
@@ -144,7 +153,7 @@ def _profile(statement: Statement, policy: Policy) -> tuple[CredentialProfile, L
     return profile, profile.lifecycle
 
 
-def _check_competence(
+def check_competence(
     statement: Statement, policy: Policy, profile: CredentialProfile, area: str | None, instant: datetime
 ) -> None:
     """An issuer writes its own types in its own areas. A beginning of its powers that is not sure does not refuse."""

@@ -4,6 +4,7 @@
      "credential": {…}}                              to register a credential
      "credential_id": "cred_…", "event": {…}}        for a step in its life
      "register": {"as_of": …}}                       to say up to when the register of the type is complete
+     "bulk": {"file": …, "rows": …, "as_of": …}}     for all the rows of a file at once
 
 Header: exactly "alg" (ES256, Ed25519 or SM2), "kid" (the key's thumbprint) and "typ".
 """
@@ -28,12 +29,15 @@ from registry.query import pointer_token
 STATEMENT_TYPE = "credential-statement+jwt"
 SKEW = timedelta(minutes=5)
 """So far may an issuer's clock be from ours."""
+BULK_AGE = timedelta(days=7)
+"""So long ago may the statement about a file have been made: files are carried, and a load that broke off goes on."""
 
 _JTI = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
 _COMMON = {"iss", "jti", "iat", "profile"}
 _SHAPES = {
     "credential": _COMMON | {"credential"},
     "register": _COMMON | {"register"},
+    "bulk": _COMMON | {"bulk"},
     "event": _COMMON | {"credential_id", "event"},
 }
 _REFUSALS = {
@@ -49,8 +53,8 @@ _REFUSALS = {
 class Statement(Struct, frozen=True, kw_only=True):
     """A statement whose signature is right, by a key of the issuer that it names.
 
-    Exactly one of `credential`, the claims of a new one, `event`, a step of the one that is named `credential_id`, and
-    `register`, how far the issuer's register of the type is complete.
+    Exactly one of `credential`, the claims of a new one, `event`, a step of the one that is named `credential_id`,
+    `register`, how far the issuer's register of the type is complete, and `bulk`, the rows of a file.
     """
 
     issuer: str
@@ -61,6 +65,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     credential_id: str | None
     event: Mapping[str, Any] | None
     register: Mapping[str, Any] | None
+    bulk: Mapping[str, Any] | None = None
     attestation: Attestation
 
 
@@ -73,7 +78,7 @@ def open_statement(token: str, keys: KeyRegister) -> Statement:
     """Verifies and reads a statement. Raises `StatementRefused`; whether its key may sign is for `check_key`."""
     verified = _verified(token, keys)
     claims = _claims(verified.payload)
-    _only(claims, _SHAPES[next((name for name in ("credential", "register") if name in claims), "event")])
+    _only(claims, _SHAPES[next((name for name in ("credential", "register", "bulk") if name in claims), "event")])
     issuer, owner = claims["iss"], keys.by_kid[verified.kid].issuer
     if issuer != owner:
         raise refused("statement.key_foreign", "/iss", issuer=_shown(issuer), owner=owner)
@@ -84,7 +89,13 @@ def open_statement(token: str, keys: KeyRegister) -> Statement:
         raise refused("statement.claim_wrong", "/profile", name="profile", wanted='{"type": …, "version": …}')
     if not isinstance(profile["type"], str) or type(profile["version"]) is not int:
         raise refused("statement.claim_wrong", "/profile", name="profile", wanted='{"type": text, "version": number}')
-    for name, kind in (("credential", dict), ("event", dict), ("register", dict), ("credential_id", str)):
+    for name, kind in (
+        ("credential", dict),
+        ("event", dict),
+        ("register", dict),
+        ("bulk", dict),
+        ("credential_id", str),
+    ):
         if name in claims and not isinstance(claims[name], kind):
             wanted = "text" if kind is str else "object"
             raise refused("statement.claim_wrong", f"/{name}", name=name, wanted=wanted)
@@ -97,6 +108,7 @@ def open_statement(token: str, keys: KeyRegister) -> Statement:
         credential_id=claims.get("credential_id"),
         event=claims.get("event"),
         register=claims.get("register"),
+        bulk=claims.get("bulk"),
         attestation=Attestation(digest=digest(token.encode()), kid=verified.kid, made_at=_made_at(claims["iat"])),
     )
 
@@ -115,7 +127,8 @@ def check_key(
         until, start = _instant(key.period.end), _instant(key.period.start)
         raise refused("statement.key_retired", kid=key.public.kid, start=start, until=until)
     made_at = statement.attestation.made_at
-    if abs(made_at - now) > skew:
+    age = skew if statement.bulk is None else max(skew, BULK_AGE)
+    if not now - age <= made_at <= now + skew:
         raise refused("statement.clock_off", "/iat", made_at=_instant(made_at), now=_instant(now))
 
 

@@ -88,7 +88,7 @@ class SqliteIntake(SqliteWriter):
             if connection.execute(select(func.max(POLICY.c.seq))).scalar_one() != generation:
                 raise PolicyMoved
             issuer_no = numbers(connection, ISSUER, "issuer_id", (statement.issuer,))[statement.issuer]
-            _refuse_replay(connection, statement, issuer_no)
+            refuse_replay(connection, statement, issuer_no)
             instant = to_micros(recorded_at)
             taken = enter(connection, recorded_at, journal)
             signed = {"digest": statement.attestation.digest, "issuer_no": issuer_no, "jti": statement.jti}
@@ -113,7 +113,8 @@ def _earlier(connection: Connection, once: Once) -> Taken | None:
     return Taken(id=row.credential_id, version=row.version, answer=row.answer, repeated=True)
 
 
-def _refuse_replay(connection: Connection, statement: Statement, issuer_no: int) -> None:
+def refuse_replay(connection: Connection, statement: Statement, issuer_no: int) -> None:
+    """Refuses a statement whose `jti` the issuer has used before."""
     where = STATEMENT.c
     used = select(where.no).where(where.issuer_no == issuer_no, where.jti == statement.jti)
     if connection.execute(used).first() is not None:

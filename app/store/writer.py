@@ -7,7 +7,7 @@ after it. So whoever asks with a `known_at` in the past reads a past that nobody
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -66,12 +66,14 @@ class SqliteWriter:
         """Lets the file go."""
         self._engine.dispose()
 
-    def _record(self, work: Callable[[Connection, datetime, Journal], T]) -> T:
+    def _record(
+        self, work: Callable[[Connection, datetime, Journal], T], margin: timedelta = MARGIN, *, wait: bool = True
+    ) -> T:
         """Does the work in one transaction with its `recorded_at`, which grows strictly from write to write.
 
-        What the work notes in the journal is in the log when the transaction is, and only then.
+        What the work notes in the journal is in the log when the transaction is, and only then. Without `wait` it
+        returns as soon as all is written, some time before it counts as known.
         """
-        margin = MARGIN
         while True:
             try:
                 # In turn within the process: waiting for the store's own lock is a matter of luck.
@@ -92,9 +94,14 @@ class SqliteWriter:
             except (SQLAlchemyError, sqlite3.Error) as error:
                 # What the driver said: the library would add the statement with its values, and names of people.
                 raise StoreError(f"store {self._path}: {getattr(error, 'orig', None) or error}") from None
-            while (ahead := (recorded_at - self._now()).total_seconds()) >= 0:
-                self._wait(ahead + 0.000_001)
+            if wait:
+                self._until(recorded_at)
             return result
+
+    def _until(self, recorded_at: datetime) -> None:
+        """Waits until what was recorded at an instant counts as known."""
+        while (ahead := (recorded_at - self._now()).total_seconds()) >= 0:
+            self._wait(ahead + 0.000_001)
 
     def _instant(self, known_from: datetime | None, recorded_at: datetime) -> int:
         """When a row counts as known. Only a test store may be told that it knew something earlier."""

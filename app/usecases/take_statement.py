@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.ports import Answer, Intake, Once, Principal, ReportAnswer, Taken, VersionRow
 from app.usecases.version_row import person_salt, version_row
