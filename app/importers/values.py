@@ -30,6 +30,8 @@ _DAY = re.compile(
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:\.\d*)?E[+-]?\d+", re.ASCII | re.IGNORECASE)
 _ITEMS = re.compile(r"[、；;|｜\r\n]")
 _LINES = re.compile(r"[；;\r\n]")
+# Before what a spreadsheet would compute, one apostrophe is the exporter's (app/exporters/cells.py), not the text's.
+_DISARMED = re.compile(r"'+[=+\-@＝＋－＠]")
 _ENDLESS = frozenset(map(comparable, ("长期", "长期有效", "永久", "永久有效", "permanent", "long-term")))
 _TRUTHS = {"是": True, "true": True, "1": True, "否": False, "false": False, "0": False}
 _KINDS = dict.fromkeys(("organisation", "organization", "单位", "机构", "企业", "法人", "组织"), "organisation") | (
@@ -80,6 +82,8 @@ def _text(cell: str) -> str | None:
     value = cell.strip()
     if not value:
         return None
+    if value[0] == "'" and _DISARMED.match(value):
+        value = value[1:]
     if len(value) > MAX_TEXT:
         raise CellProblem("row.too_long", limit=str(MAX_TEXT))
     # Nearly every text is printable, which is quicker to see.

@@ -193,3 +193,31 @@ def test_what_repeats_is_remembered_within_bounds() -> None:
     convert = converter(LICENCE, "attributes.items", None)
     assert all(convert(f"项{number}") == [f"项{number}"] for number in range(20_000))
     assert convert("项0") == ["项0"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        *(("'=1+1", "=1+1"), ("''=1+1", "'=1+1"), ("'＝1", "＝1"), (" '-5 ", "-5"), ("'@甲", "@甲"), ("'+1", "+1")),
+        *(
+            ("=1+1", "=1+1"),
+            ("-5", "-5"),
+            ("'甲", "'甲"),
+            ("''", "''"),
+            ("'", "'"),
+            ("甲'=1", "甲'=1"),
+            ("' =1", "' =1"),
+        ),
+    ],
+)
+def test_the_apostrophe_that_disarms_a_formula_is_no_part_of_the_text(cell: str, text: str) -> None:
+    assert value("attributes.premises_address", cell) == value("subject.name", cell) == text
+    assert value("attributes.items", f"{cell}、{cell}") == [text, text]
+
+
+def test_disarmed_numbers_and_identifiers_are_what_they_were() -> None:
+    assert value("attributes.range_min", "'-40.5", EVALUATION.id) == value(
+        "attributes.range_min", "-40.5", EVALUATION.id
+    )
+    assert value("number", "'-1") == value("number", "＇－1") == "-1"
+    assert value("attributes.premises_address", "'=" + "甲" * 199) == "=" + "甲" * 199
