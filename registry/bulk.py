@@ -17,6 +17,7 @@ from registry.attested import counted
 from registry.credential import Credential, CredentialState, Event
 from registry.errors import StatementRefused
 from registry.intake import NewVersion, read_claims, register, reported, take_step
+from registry.jurisdiction import competent
 from registry.lifecycle import FINAL
 from registry.period import InstantError, format_instant, parse_instant
 from registry.policy import Policy
@@ -112,6 +113,34 @@ def next_version(
     for step in steps:
         held = take_step(statement, held, step, policy, salt)
     return held
+
+
+def follows(
+    version: Credential, before: Credential | None, statement: Statement, policy: Policy, recorded_at: datetime
+) -> bool:
+    """Whether a version can come of the one before by a row of the statement's file, recorded at an instant.
+
+    That the row is in the file only the file shows: to load it again changes nothing.
+    """
+    made = statement.attestation
+    mine = [event for event in version.events if event.statement == made and event.recorded_at == recorded_at]
+    if (version.issuer, version.type) != (statement.issuer, statement.type):
+        return False
+    if any(event.reason_code != REASON for event in mine):
+        return False
+    if before is not None:
+        kept = replace(version, events=tuple(event for event in version.events if event not in mine))
+        return bool(mine) and _unsalted(kept) == _unsalted(before)
+    if (version.statement, version.recorded_at, len(mine)) != (made, recorded_at, len(version.events)):
+        return False
+    profile = policy.profiles[version.type]
+    area = version.attributes.get(profile.area_attribute or "")
+    authority = policy.authorities[version.issuer]
+    return competent(authority, version.type, version.issued_at, area, policy.gazetteer) is not False
+
+
+def _unsalted(credential: Credential) -> Credential:
+    return replace(credential, subject=replace(credential.subject, salt=None))
 
 
 def _step(event: str, effective_at: datetime, statement: Statement, recorded_at: datetime, **more: Any) -> Event:

@@ -110,6 +110,11 @@ class Gazetteer:
         """The area's name, or its code where it is not known."""
         return self._names.get(code, code)
 
+    def code_of(self, name: str) -> str | None:
+        """The code of the only area of that name, in either language; None where there is none, or several."""
+        found = [code for code, known in self._names.items() if name in (known.zh, known.en)]
+        return found[0] if len(found) == 1 else None
+
     def contains(self, outer: str, inner: str) -> bool:
         """Whether `inner` is known to lie inside `outer` (or is the same)."""
         return outer in self.around(inner)

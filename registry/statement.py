@@ -127,7 +127,7 @@ def check_key(
         until, start = _instant(key.period.end), _instant(key.period.start)
         raise refused("statement.key_retired", kid=key.public.kid, start=start, until=until)
     made_at = statement.attestation.made_at
-    age = skew if statement.bulk is None else max(skew, BULK_AGE)
+    age = skew if statement.bulk is None else skew + BULK_AGE
     if not now - age <= made_at <= now + skew:
         raise refused("statement.clock_off", "/iat", made_at=_instant(made_at), now=_instant(now))
 

@@ -7,6 +7,7 @@ from app.cli import (
     api_keys,
     demo,
     export,
+    import_register,
     issuer_keys,
     jobs,
     keys,
@@ -33,6 +34,9 @@ application.command("serve", help="启动服务 / Serve")(serve.serve)
 application.command("migrate", help="建库或升级 / Create or upgrade a store")(migrate.migrate)
 application.command("recognize", help="查询是否互认 / Ask whether a credential counts")(recognize.recognize)
 application.command("verify-receipt", help="离线核验凭证 / Check a receipt offline")(verify_receipt.verify)
+application.command("import", help=import_register.HELP, short_help="导入登记簿 / Load a register")(
+    import_register.import_register
+)
 application.command("export", help=export.HELP, short_help="导出登记簿 / Export a register")(export.export)
 application.add_typer(keys.keys, name="keys", help="签名密钥 / Signing keys")
 application.add_typer(api_keys.api_keys, name="apikeys", help="调用密钥 / Keys to call with")

@@ -1,7 +1,5 @@
 """`accord demo`: everything from nothing to a running demonstration."""
 
-import os
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,7 +61,7 @@ def prepare(settings: "Settings") -> None:
 def _make_keys(settings: "Settings") -> None:
     """A test key with a random passphrase beside it, unless there are keys or the operator gave a passphrase."""
     from app.bootstrap import key_passphrase
-    from keys.custody import key_directory
+    from keys.custody import key_directory, passphrase
 
     if (settings.keys_path / "jwks.json").exists():
         return
@@ -71,7 +69,5 @@ def _make_keys(settings: "Settings") -> None:
     file = settings.keys_path / "passphrase"
     if not given and not file.exists():
         settings.keys_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_urlsafe(32) + "\n")
+        passphrase.make(file)
     key_directory.create(settings.keys_path, "test", key_passphrase(settings))

@@ -9,11 +9,14 @@ import typer
 from app.cli.outcome import USAGE, fail, failing_clearly
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.importers import FileFacts
     from keys.custody import Signer
 
 statement = typer.Typer(no_args_is_help=True)
 
-_LABEL = "issuer"
+LABEL = "issuer"
 _MAX_FILE = 256 * 1024
 
 Folder = Annotated[Path, typer.Option("--keys", help="发证机关自己的密钥目录 / the issuer's own key folder")]
@@ -37,7 +40,7 @@ def make_key(
     if alg not in ALGORITHMS:
         fail(f"--alg {alg!r}: {', '.join(sorted(ALGORITHMS))}", USAGE)
     with failing_clearly():
-        signer = key_directory.create(folder, _LABEL, _passphrase(folder, passphrase_file), activate=True, alg=alg)
+        signer = key_directory.create(folder, LABEL, _passphrase(folder, passphrase_file), activate=True, alg=alg)
     typer.echo(orjson.dumps(signer.public.jwk()).decode())
 
 
@@ -57,6 +60,53 @@ def sign(
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """The claims `iss`, `jti`, `iat` and `profile` are filled in. Exit codes: 0 signed, 2 a mistake, 70 failure."""
+    content = _read(file)
+    if register and credential_id is not None:
+        fail("--register, --credential-id: 只用其一 / one of them", USAGE)
+    about: dict[str, Any] = {"register" if register else "credential": content}
+    if credential_id is not None:
+        about = {"credential_id": credential_id, "event": content}
+    typer.echo(signed(about, folder, passphrase_file, issuer, type, profile_version, str(file)))
+
+
+@statement.command("manifest", help="对批量文件签名 / Sign for all the rows of a file, print the JWS")
+def manifest(
+    file: Annotated[Path, typer.Argument(help="CSV, XLSX, JSONL")],
+    folder: Folder,
+    issuer: Annotated[str, typer.Option(help="发证机关标识 / issuer id")],
+    type: Annotated[str, typer.Option(help="证件类型 / credential type")],
+    as_of: Annotated[str, typer.Option(help="文件内容截至何时 / as of when the file is")],
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """One statement for the file: its digest, its rows, and as of when. Exit codes as for `sign`."""
+    from app.bootstrap import seed_policy
+    from app.cli.policy_entry import instant
+    from app.importers import FileRefused, measure, open_rows
+    from app.importers.report import refusal_text
+    from registry.policy import build_policy
+
+    profile = build_policy(seed_policy()).profiles.get(type)
+    if profile is None or profile.lifecycle is None:
+        fail(f"--type {type!r}", USAGE)
+    at = instant("--as-of", as_of)
+    try:
+        facts = measure(file, open_rows(file, profile, issuer=issuer))
+    except FileRefused as refusal:
+        fail(f"{file}: {refusal_text(refusal, 'zh-CN')} / {refusal_text(refusal, 'en')} [{refusal.code}]", USAGE)
+    typer.echo(signed(bulk_claims(facts, at), folder, passphrase_file, issuer, type, profile.version, str(file)))
+
+
+def bulk_claims(facts: "FileFacts", as_of: "datetime") -> dict[str, Any]:
+    """What a statement says of a file."""
+    from registry.period import format_instant
+
+    return {"bulk": {"file": facts.digest, "rows": facts.rows, "as_of": format_instant(as_of)}}
+
+
+def signed(
+    about: dict[str, Any], folder: Path, passphrase_file: Path | None, issuer: str, type: str, version: int, source: str
+) -> str:
+    """The statement by the key in a folder, made now. A mistake is one line that names the source, and exit code 2."""
     from app import clock
     from keys.custody import key_directory
     from keys.jws import sign_compact
@@ -64,25 +114,19 @@ def sign(
     from registry.errors import CanonicalError
     from registry.statement import STATEMENT_TYPE
 
-    content = _read(file)
-    if register and credential_id is not None:
-        fail("--register, --credential-id: 只用其一 / one of them", USAGE)
-    about: dict[str, Any] = {"register" if register else "credential": content}
-    if credential_id is not None:
-        about = {"credential_id": credential_id, "event": content}
     claims = {
         "iss": issuer,
         "jti": str(uuid.uuid4()),
         "iat": int(clock.now().timestamp()),
-        "profile": {"type": type, "version": profile_version},
+        "profile": {"type": type, "version": version},
         **about,
     }
     with failing_clearly():
-        signer: Signer = key_directory.load_active(folder, _LABEL, _passphrase(folder, passphrase_file))
+        signer: Signer = key_directory.load_active(folder, LABEL, _passphrase(folder, passphrase_file))
     try:
-        typer.echo(sign_compact(canonical_json(claims), signer, STATEMENT_TYPE))
+        return sign_compact(canonical_json(claims), signer, STATEMENT_TYPE)
     except CanonicalError as error:
-        fail(f"{file}: {error}", USAGE)
+        fail(f"{source}: {error}", USAGE)
 
 
 def _passphrase(folder: Path, file: Path | None) -> bytes:

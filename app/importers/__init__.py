@@ -4,7 +4,7 @@ The format is told from the content, not from the name. Every file is somebody e
 claims or faults come out, or `FileRefused`.
 """
 
-from app.importers.rows import FileRefused, Row, RowFault, RowSource
-from app.importers.source import open_rows
+from app.importers.rows import FileFacts, FileRefused, Row, RowFault, RowSource
+from app.importers.source import measure, open_rows, unchanged
 
-__all__ = ["FileRefused", "Row", "RowFault", "RowSource", "open_rows"]
+__all__ = ["FileFacts", "FileRefused", "Row", "RowFault", "RowSource", "measure", "open_rows", "unchanged"]

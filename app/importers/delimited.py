@@ -65,12 +65,22 @@ class _Delimited:
         return separator, cells
 
     def rows(self) -> Iterator[Row]:
-        make, number = ClaimsMaker(self._profile, self.columns, self._area_of).row, 0
+        make = ClaimsMaker(self._profile, self.columns, self._area_of).row
+        for number, cells in self._cells():
+            if (row := make(number, cells)) is not None:
+                yield row
+
+    def count(self) -> int:
+        return sum(any(map(str.strip, cells)) for _, cells in self._cells())
+
+    def _cells(self) -> Iterator[tuple[int, list[str]]]:
+        """The cells of every row but the first."""
+        number = 0
         try:
             with self._open() as text:
                 for number, cells in enumerate(_reader(text, self._separator), start=1):
-                    if number > 1 and (row := make(number, cells)) is not None:
-                        yield row
+                    if number > 1:
+                        yield number, cells
         except UnicodeError:
             raise FileRefused("file.changed") from None
         except (csv.Error, _LineTooLong) as error:
@@ -118,4 +128,4 @@ class _Delimited:
 def read_delimited(path: Path, profile: CredentialProfile, area_of: AreaOf | None) -> RowSource:
     """A CSV file. Raises `FileRefused`."""
     file = _Delimited(path, profile, area_of)
-    return RowSource(format="csv", encoding=file.encoding, columns=file.columns, read=file.rows)
+    return RowSource(format="csv", encoding=file.encoding, columns=file.columns, read=file.rows, count=file.count)

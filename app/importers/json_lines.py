@@ -58,6 +58,10 @@ class _JsonLines:
                     if claims is not None:
                         yield Row(row=number, claims=claims)
 
+    def count(self) -> int:
+        with self._path.open("rb") as file:
+            return sum(line is None or bool(line.removeprefix(_BOM).strip()) for line in _lines(file))
+
     def _claims(self, line: bytes) -> dict[str, Any] | None:
         """The claims of a line, None for a blank one. What the members say is judged when they are registered."""
         if not line.strip():
@@ -98,4 +102,4 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 def read_json_lines(path: Path, profile: CredentialProfile, issuer: str | None) -> RowSource:
     """A file of JSON lines. Raises `FileRefused`."""
     file = _JsonLines(path, profile, issuer)
-    return RowSource(format="jsonl", encoding=file.encoding, columns={}, read=file.rows)
+    return RowSource(format="jsonl", encoding=file.encoding, columns={}, read=file.rows, count=file.count)

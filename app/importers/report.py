@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 from app.importers.rows import FileRefused, RowFault
 from app.messages import Language, messages
@@ -26,18 +27,40 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def write_report(path: Path, faults: Iterable[RowFault], language: Language) -> int:
-    """Writes the faults in UTF-8 with a byte order mark and returns how many there were. Raises OSError.
+class Report:
+    """The refused rows, written as they come, in UTF-8 with a byte order mark. There is no file where there is none.
 
-    Everything in the report came out of a stranger's file, the headers too.
+    Everything in the report came out of a stranger's file, the headers too. Raises OSError.
     """
-    catalogue, count = messages(language), 0
-    # Half of a surrogate pair has no UTF-8; JSON can say one.
-    with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([catalogue.word(f"report.{name}") for name in ("row", "column", "code", "problem", "value")])
+
+    def __init__(self, path: Path, language: Language) -> None:
+        self.path, self._language, self.count = path, language, 0
+        self._file: TextIO | None = None
+
+    def add(self, fault: RowFault) -> None:
+        """Writes one fault."""
+        if self._file is None:
+            # Half of a surrogate pair has no UTF-8; JSON can say one.
+            self._file = self.path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="")
+            self._writer = csv.writer(self._file)
+            names = ("row", "column", "code", "problem", "value")
+            self._writer.writerow([messages(self._language).word(f"report.{name}") for name in names])
+        said = (fault.column, fault.code, fault_text(fault, self._language), fault.value)
+        self._writer.writerow([str(fault.row or ""), *map(harmless, said)])
+        self.count += 1
+
+    def close(self) -> None:
+        """Ends the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def write_report(path: Path, faults: Iterable[RowFault], language: Language) -> int:
+    """Writes the faults and returns how many there were. Raises OSError."""
+    report = Report(path, language)
+    try:
         for fault in faults:
-            said = (fault.column, fault.code, fault_text(fault, language), fault.value)
-            writer.writerow([str(fault.row), *map(harmless, said)])
-            count += 1
-    return count
+            report.add(fault)
+    finally:
+        report.close()
+    return report.count

@@ -34,6 +34,13 @@ class Row(Struct, frozen=True, kw_only=True):
     faults: tuple[RowFault, ...] = ()
 
 
+class FileFacts(Struct, frozen=True):
+    """What a file is: the digest of its bytes, and its rows without blank ones."""
+
+    digest: str
+    rows: int
+
+
 class FileRefused(Exception):
     """The file cannot be read as a whole; `code` and `params` say why and where.
 
@@ -60,6 +67,8 @@ class RowSource(Struct, frozen=True, kw_only=True):
     encoding: str
     columns: Mapping[str, str]
     read: Callable[[], Iterator[Row]]
+    count: Callable[[], int]
+    """Counts the rows without blank ones, by going through the whole file. Raises `FileRefused` as `rows` does."""
 
     def rows(self) -> Iterator[Row]:
         """The rows from the first, without blank ones. Raises `FileRefused`."""

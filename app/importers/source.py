@@ -1,10 +1,12 @@
 """The one way in: looks at a file and gives the source of its rows."""
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from app.importers.delimited import read_delimited
 from app.importers.json_lines import read_json_lines
-from app.importers.rows import FileRefused, RowSource
+from app.importers.rows import FileFacts, FileRefused, RowSource
 from app.importers.values import AreaOf
 from registry.profile import CredentialProfile
 
@@ -48,3 +50,35 @@ def open_rows(
         return read_delimited(path, profile, area_of)
     except OSError as error:
         raise FileRefused("file.unreadable", why=error.strerror or type(error).__name__) from None
+
+
+def measure(path: Path, source: RowSource) -> FileFacts:
+    """Digest and rows of a file. Goes through all of it, so that what refuses it as a whole is found before any row.
+
+    Raises `FileRefused`.
+    """
+    try:
+        with path.open("rb") as file:
+            named = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileFacts(f"sha256:{named}", source.count())
+    except OSError as error:
+        raise FileRefused("file.unreadable", why=error.strerror or type(error).__name__) from None
+
+
+def unchanged(path: Path) -> Callable[[], None]:
+    """Gives what raises `FileRefused` once the file is no longer the one that is there now."""
+
+    def identity() -> tuple[int, ...]:
+        try:
+            found = path.stat()
+        except OSError:
+            return ()
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    opened = identity()
+
+    def check() -> None:
+        if identity() != opened:
+            raise FileRefused("file.changed")
+
+    return check

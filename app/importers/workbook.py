@@ -211,4 +211,6 @@ class _Workbook:
 def read_workbook(path: Path, profile: CredentialProfile, area_of: AreaOf | None) -> RowSource:
     """An XLSX file. Raises `FileRefused`."""
     book = _Workbook(path, profile, area_of)
-    return RowSource(format="xlsx", encoding="utf-8", columns=book.columns, read=book.rows)
+    return RowSource(
+        format="xlsx", encoding="utf-8", columns=book.columns, read=book.rows, count=lambda: sum(1 for _ in book.rows())
+    )

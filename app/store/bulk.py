@@ -157,9 +157,7 @@ class SqliteBulk(SqliteWriter):
                 no = last_credential = last_credential + 1
                 fresh.add(no)
                 index = places.give(type_no, issuer_no, version.type, version.issuer)
-                credentials.append(
-                    (no, version.credential_id, type_no, version.number, issuer_no, *index.values())
-                )
+                credentials.append((no, version.credential_id, type_no, version.number, issuer_no, *index.values()))
             found = (version.subject_uscc, version.subject_name, version.content)
             rows.append((place, no, instant, version.digest, *found))
             if no not in fresh or b'"events":[]' not in version.content:

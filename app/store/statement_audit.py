@@ -1,13 +1,16 @@
 """Judges every statement again: its bytes, its signature, and that the version in the register follows from it."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from app.store.reader import SqliteReader
 from app.usecases.version_row import person_salt, version_row
+from registry.bulk import follows, read_manifest
 from registry.canonical import digest
 from registry.credential import read_version
 from registry.errors import PolicyError, StatementRefused
@@ -24,7 +27,18 @@ _SLACK = SKEW + timedelta(minutes=5)
 _BEFORE = """
 SELECT v.content FROM credential c JOIN credential_version v ON v.credential_no = c.no
 WHERE c.credential_id = ?1 AND v.known_from < ?2 ORDER BY v.known_from DESC LIMIT 1"""
+_VERSION = """
+SELECT v.content FROM credential c JOIN credential_version v ON v.credential_no = c.no
+WHERE c.credential_id = ?1 AND v.known_from = ?2"""
 _ALL = "SELECT digest FROM statement"
+
+
+class _File(NamedTuple):
+    """The statement about a file, opened for one instant of recording, the policy of then, and its rows."""
+
+    statement: Statement
+    policy: Policy
+    rows: int
 
 
 class StatementAudit:
@@ -33,17 +47,26 @@ class StatementAudit:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
         self._seen = set[str]()
+        self._files: dict[tuple[str, int], _File] = {}
+        self._rows = Counter[str]()
 
     def difference(self, credential_id: str, known_from: int, version: str, stated: str) -> str | None:
         """What is wrong with the version of an instant, by the digests of its content and its statement."""
-        return self._judged(stated, known_from, lambda token: self._made(credential_id, known_from, token) == version)
+        file = self._files.get((stated, known_from))
+        if file is not None:
+            return self._row_difference(file, credential_id, known_from)
+        return self._judged(
+            stated, known_from, lambda token: self._made(credential_id, known_from, token) == version, credential_id
+        )
 
     def report_difference(self, issuer: str, type_id: str, as_of: int, known_from: int, stated: str) -> str | None:
         """What is wrong with a register report of an instant."""
         said = (issuer, type_id, as_of)
         return self._judged(stated, known_from, lambda token: self._reported(known_from, token) == said)
 
-    def _judged(self, stated: str, known_from: int, agrees: Callable[[bytes], bool]) -> str | None:
+    def _judged(
+        self, stated: str, known_from: int, agrees: Callable[[bytes], bool], credential_id: str | None = None
+    ) -> str | None:
         self._seen.add(stated)
         row = self._connection.execute(_STATEMENT, (stated,)).fetchone()
         if row is None:
@@ -52,14 +75,32 @@ class StatementAudit:
         if digest(token) != stated:
             return "rests on a statement that was changed"
         try:
-            _, statement = self._opened(from_micros(known_from), token)
-            if (statement.jti, statement.issuer, known_from) != row[1:]:
+            policy, statement = self._opened(from_micros(known_from), token)
+            # A file is entered in many batches, the first with its statement.
+            kept_from = row[3] if statement.bulk is not None and row[3] <= known_from else known_from
+            if (statement.jti, statement.issuer, kept_from) != row[1:]:
                 return "rests on a statement that is kept as another"
+            if statement.bulk is not None and credential_id is not None:
+                rows = read_manifest(statement, policy, from_micros(known_from)).rows
+                file = self._files[stated, known_from] = _File(statement, policy, rows)
+                return self._row_difference(file, credential_id, known_from)
             return None if agrees(token) else "is not what was stated"
         except StatementRefused as error:
             return f"rests on a statement that would be refused ({error})"
         except PolicyError as error:
             return f"cannot be judged: {error}"
+
+    def _row_difference(self, file: "_File", credential_id: str, known_from: int) -> str | None:
+        """What is wrong with a version that a row of a file made. The file itself is not kept."""
+        self._rows[file.statement.attestation.digest] += 1
+        if self._rows[file.statement.attestation.digest] > file.rows:
+            return "rests on a statement about fewer rows than rest on it"
+        row = self._connection.execute(_VERSION, (credential_id, known_from)).fetchone()
+        before = self._connection.execute(_BEFORE, (credential_id, known_from)).fetchone()
+        earlier = None if before is None else read_version(before[0])
+        instant = from_micros(known_from)
+        right = row is not None and follows(read_version(row[0]), earlier, file.statement, file.policy, instant)
+        return None if right else "is not what was stated"
 
     def stray(self) -> str | None:
         """A statement that no version rests on."""

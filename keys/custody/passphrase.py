@@ -1,6 +1,8 @@
 """The passphrase that opens private keys, from the one place where it is set."""
 
+import os
 import re
+import secrets
 from pathlib import Path
 
 from keys.custody import files
@@ -23,6 +25,15 @@ def from_sources(file: Path | None, value: str | None) -> bytes:
     else:
         passphrase = _bytes_of(value or "")
     return usable(passphrase)
+
+
+def make(file: Path) -> bytes:
+    """Writes a random passphrase to a new file, mode 0600, and gives it. Raises OSError, also where there is a file."""
+    text = secrets.token_urlsafe(32)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(text + "\n")
+    return text.encode()
 
 
 def usable(passphrase: bytes) -> bytes:
