@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -49,10 +49,15 @@ def made_up(count: int) -> Iterator[tuple[str, ...]]:
 
 def write_csv(path: Path, count: int, encoding: str = "utf-8-sig") -> Path:
     """A CSV as Excel saves it."""
+    return write_rows(path, made_up(count), encoding)
+
+
+def write_rows(path: Path, rows: Iterable[tuple[str, ...]], encoding: str = "utf-8-sig") -> Path:
+    """The same of rows that are given."""
     with path.open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_HEADERS)
-        writer.writerows(made_up(count))
+        writer.writerows(rows)
     return path
 
 

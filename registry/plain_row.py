@@ -38,12 +38,12 @@ class PlainVersion(Struct, frozen=True):
 
 
 class PlainRows:
-    """Judges the rows of one statement by one policy, as they are recorded at one instant."""
+    """Judges the rows of one statement by one policy; `begin` says when they are recorded."""
 
-    def __init__(self, statement: Statement, policy: Policy, recorded_at: datetime) -> None:
+    def __init__(self, statement: Statement, policy: Policy) -> None:
         self._profile = policy.profiles[statement.type]
         self._policy, self._authority = policy, policy.authorities[statement.issuer]
-        self._issuer, self._latest = statement.issuer, recorded_at + SKEW
+        self._issuer = statement.issuer
         self._normalise, self._pattern = self._profile.number.normalise, self._profile.number.pattern
         self._lax = not self._profile.number.authoritative
         self._required = {name for name, field in self._profile.attributes.items() if field.required}
@@ -51,13 +51,17 @@ class PlainRows:
         self._instants: dict[str, datetime] = {}
         self._competent: dict[tuple[str | None, str], bool] = {}
         made = statement.attestation
-        self._fixed = {
+        self._fixed: dict[str, Any] = {
             "type": statement.type,
             "issuer": statement.issuer,
-            "recorded_at": format_instant(recorded_at),
             "events": (),
             "statement": {"digest": made.digest, "kid": made.kid, "made_at": format_instant(made.made_at)},
         }
+
+    def begin(self, recorded_at: datetime) -> None:
+        """What comes now is recorded at this instant."""
+        self._latest = recorded_at + SKEW
+        self._fixed["recorded_at"] = format_instant(recorded_at)
 
     def version(self, claims: Mapping[str, Any]) -> PlainVersion | None:
         """The version that the claims make; None where they are not plainly in order."""

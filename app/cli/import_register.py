@@ -93,6 +93,7 @@ class _Asked(NamedTuple):
 def _load(settings: "Settings", asked: _Asked, report: "Report", catalogue: "Messages") -> "tuple[ImportReport, float]":
     """Loads the file; what came of it, and the seconds that it took."""
     from app import clock
+    from app.bootstrap import settle
     from app.cli.policy_entry import newest_policy
     from app.importers import measure, open_rows, unchanged
     from app.store.bulk import SqliteBulk
@@ -123,6 +124,7 @@ def _load(settings: "Settings", asked: _Asked, report: "Report", catalogue: "Mes
                 refuse=report.add,
                 progress=progress,
             )
+            settle()
             return RegisterImport(loading, store).run(), clock.monotonic() - began
     finally:
         store.close()

@@ -71,7 +71,8 @@ class _Delimited:
                 yield row
 
     def count(self) -> int:
-        return sum(any(map(str.strip, cells)) for _, cells in self._cells())
+        # Nearly every row begins with something, which is quicker to see.
+        return sum(1 for _, cells in self._cells() if cells and (cells[0].strip() or any(map(str.strip, cells))))
 
     def _cells(self) -> Iterator[tuple[int, list[str]]]:
         """The cells of every row but the first."""

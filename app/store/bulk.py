@@ -26,17 +26,17 @@ from app.store.writer import SqliteWriter, inserted, numbers
 from registry.credential import read_version
 from registry.dossier import HeldCredential
 from registry.errors import StatementRefused
-from registry.log.entry import credential_entry, report_entry
+from registry.log.entry import credential_entries, report_entry
 from registry.period import from_micros, to_micros
 from registry.statement import Statement, refused
 
-_CACHE = 160_000  # KiB: the indices of a million rows, whose keys come in no order
-_CHECKPOINT = 50_000  # pages of the write-ahead log between two checkpoints
+_CACHE = 140_000  # KiB: the indices of a million rows, whose keys come in no order
+_CHECKPOINT = 100_000  # pages of the write-ahead log between two checkpoints
 _ROW_SECONDS = 100e-6  # a first guess of what a row takes
 
 _HELD = """
 SELECT j.value, c.no, c.issuer_no, i.issuer_id FROM json_each(?1) j
-JOIN credential c ON c.type_no = ?2 AND c.number = j.value JOIN issuer i ON i.no = c.issuer_no"""
+CROSS JOIN credential c ON c.type_no = ?2 AND c.number = j.value CROSS JOIN issuer i ON i.no = c.issuer_no"""
 _NEWEST = """
 SELECT c.credential_id, v.digest, v.known_from, v.content FROM credential c
 JOIN credential_version v ON v.credential_no = c.no WHERE c.no = ? ORDER BY v.known_from DESC LIMIT 1"""
@@ -109,6 +109,8 @@ class SqliteBulk(SqliteWriter):
         for row in sorted(rows, key=lambda row: row.number):
             no = held.get(row.number)
             try:
+                if no is not None and self._marked(no):
+                    raise refused("row.number_twice", "/credential/number")
                 if no is None and row.number in others:
                     owner = {"number": row.number, "issuer": others[row.number]}
                     raise refused("credential.number_taken", "/credential/number", **owner)
@@ -150,7 +152,8 @@ class SqliteBulk(SqliteWriter):
         last_credential, last_version = driver.execute(_LAST).fetchone()
         type_no, issuer_no = owner
         credentials, rows, turning, fresh = list[Any](), list[Any](), list[Any](), set[int]()
-        stated = self._statement.attestation.digest
+        statement = self._statement
+        logged = credential_entries(statement.type, statement.issuer, recorded_at, statement.attestation.digest)
         for place, entry in enumerate(versions, last_version + 1):
             version, no = entry.version, entry.no
             if no is None:
@@ -162,8 +165,7 @@ class SqliteBulk(SqliteWriter):
             rows.append((place, no, instant, version.digest, *found))
             if no not in fresh or b'"events":[]' not in version.content:
                 turning.append((no, instant, version.content))
-            said = (version.credential_id, version.type, version.issuer, version.digest, recorded_at, stated)
-            journal.note("credential", place, credential_entry(*said))
+            journal.note("credential", place, logged(version.credential_id, version.digest))
         driver.executemany(_CREDENTIAL, credentials)
         for note in turning:
             places.note(*note)
@@ -187,7 +189,7 @@ class SqliteBulk(SqliteWriter):
         """The credentials of issuer and type that no row was about, as their newest version has them."""
         with self._reading() as driver:
             for (no,) in driver.execute(_ALL, self._named):
-                found = None if no < len(self._seen) and self._seen[no] else _newest(driver, no)
+                found = None if self._marked(no) else _newest(driver, no)
                 if found is not None:
                     yield found
 
@@ -229,6 +231,10 @@ class SqliteBulk(SqliteWriter):
                 yield driver
         except sqlite3.Error as error:
             raise StoreError(f"store {self._path}: {error}") from None
+
+    def _marked(self, no: int) -> bool:
+        """Whether a row of an earlier batch was about the credential."""
+        return no < len(self._seen) and bool(self._seen[no])
 
     def _mark(self, seen: set[int]) -> None:
         last = max(seen, default=0)

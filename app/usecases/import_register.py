@@ -19,7 +19,7 @@ from registry.plain_row import PlainRows
 from registry.policy import Policy, PolicyHistory
 from registry.statement import Statement, check_key, refused
 
-BATCH = 10_000
+BATCH = 25_000
 """Rows that are entered together: so long do other writers wait, a second at most."""
 _TRIES = 3
 _POINTER = "/statement/credential/"
@@ -64,9 +64,10 @@ class RegisterImport:
 
     def __init__(self, loading: Loading, store: BulkIntake) -> None:
         self._loading, self._store = loading, store
-        self._history = loading.policies()
         self._told = frozenset(loading.source.columns.values())
+        self._renew()
         self._headers = {member: header for header, member in loading.source.columns.items()}
+        # Of a trial: what is entered the store knows by itself.
         self._numbers = set[str]()
         self._refused = 0
 
@@ -77,6 +78,7 @@ class RegisterImport:
         count, rows = 0, self._loading.source.rows()
         while found := list(islice(rows, BATCH)):
             self._loading.still_the_same()
+            count += len(found)
             batch = self._taken(list(self._numbered(found)))
             for row, refusal in batch.refused:
                 self._refuse(self._fault(row, refusal.faults[0]))
@@ -86,7 +88,6 @@ class RegisterImport:
                 unchanged=done.unchanged + batch.unchanged,
                 refused=(),
             )
-            count += len(found)
             self._loading.progress(count)
         missing = self._missing()
         reported = self._report() if not (self._refused or missing) else None
@@ -112,6 +113,7 @@ class RegisterImport:
     def _numbered(self, rows: Iterable[Row]) -> Iterator[NumberedRow]:
         """The rows that can be judged, each number once; the others are refused."""
         normalise = self._history.latest.profiles[self._loading.statement.type].number.normalise
+        numbers = set() if self._loading.enter else self._numbers
         for row in rows:
             if row.claims is None:
                 for fault in row.faults:
@@ -120,22 +122,26 @@ class RegisterImport:
                 continue
             stated = row.claims.get("number")
             number = normalise(stated) if isinstance(stated, str) else ""
-            if number in self._numbers:
+            if number in numbers:
                 twice = Fault(pointer=f"{_POINTER}number", code="row.number_twice")
                 self._refuse(self._fault(NumberedRow(row.row, number, row.claims), twice))
                 continue
             if number:
-                self._numbers.add(number)
+                numbers.add(number)
             yield NumberedRow(row.row, number, row.claims)
 
     def _taken(self, rows: list[NumberedRow]) -> Batch:
         for _ in range(_TRIES):
-            judge = _Judge(self._loading, self._history.latest, self._told)
             try:
-                return self._store.take_rows(rows, self._history.generation, judge, enter=self._loading.enter)
+                return self._store.take_rows(rows, self._history.generation, self._judge, enter=self._loading.enter)
             except PolicyMoved:
-                self._history = self._loading.policies()
+                self._renew()
         raise StoreError("the policy changed again and again while rows were judged")
+
+    def _renew(self) -> None:
+        """Judges by the newest policy from now on."""
+        self._history = self._loading.policies()
+        self._judge = _Judge(self._loading, self._history.latest, self._told)
 
     def _missing(self) -> int:
         """Tells of the credentials that are in force as of the file, and that it does not name."""
@@ -177,6 +183,7 @@ class _Judge:
 
     def __init__(self, loading: Loading, policy: Policy, told: frozenset[str]) -> None:
         self._loading, self._policy, self._told = loading, policy, told
+        self._plain = PlainRows(loading.statement, policy)
         self._recorded_at: datetime | None = None
 
     def __call__(self, row: NumberedRow, held: HeldCredential | None, recorded_at: datetime) -> VersionRow | None:
@@ -197,7 +204,7 @@ class _Judge:
             except StatementRefused as refusal:
                 # Not this row's fault: nothing more is taken in.
                 raise QueryRefused(*refusal.faults) from None
-        self._plain = PlainRows(statement, self._policy, recorded_at)
+        self._plain.begin(recorded_at)
         self._recorded_at = recorded_at
 
     def _first(self, row: NumberedRow, recorded_at: datetime) -> VersionRow:

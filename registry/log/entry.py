@@ -3,6 +3,7 @@
 Canonical JSON (RFC 8785), so that whoever holds the row can make the entry again.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from registry.canonical import unguarded_canonical_json
@@ -21,6 +22,20 @@ def credential_entry(
         "digest": version,
     }
     return _entry("credential", known_from, content if statement is None else content | {"statement": statement})
+
+
+def credential_entries(type_id: str, issuer: str, known_from: datetime, statement: str) -> Callable[[str, str], bytes]:
+    """Makes the entries of many versions that one statement made: of a credential's id and a version's digest.
+
+    Neither has a character that JSON would escape, so each is put where it belongs.
+    """
+    head, rest = credential_entry("\x1a", type_id, issuer, "\x1b", known_from, statement).split(b"\\u001a")
+    middle, tail = rest.split(b"\\u001b")
+
+    def entry(credential: str, version: str) -> bytes:
+        return b"".join((head, credential.encode("ascii"), middle, version.encode("ascii"), tail))
+
+    return entry
 
 
 def report_entry(
