@@ -44,6 +44,7 @@ bench: .venv/.dev ## 性能测量 · measure
 	@$(BIN)/python -m bench.crl
 	@$(BIN)/python -m bench.log
 	@$(BIN)/python -m bench.status
+	@$(BIN)/python -m bench.bulk
 
 soak: .venv/.dev ## 强制终止与磁盘写满 · kill -9 at 200 random instants, and a full disk
 	@$(BIN)/python -m bench.soak $(ARGS)

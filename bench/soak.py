@@ -1,10 +1,11 @@
-"""Kills a node that takes statements in, again and again, and looks what is left; and fills its disk.
+"""Kills a node that takes statements and files in, again and again, and looks what is left; and fills its disk.
 
 Whatever was acknowledged must be there, nothing may be there by half, and the log must verify from scratch. The writer
 is a process of its own with several statements under way at any time; it is killed with SIGKILL at random instants.
 """
 
 import argparse
+import itertools
 import os
 import random
 import shutil
@@ -26,21 +27,23 @@ from app.store import schema
 from app.store.audit import audit
 from app.store.intake import SqliteIntake
 from app.store.reader import SqliteReader
+from app.store.writer import SqliteWriter
+from app.usecases import import_register
 from app.usecases.take_statement import StatementTaker, Submission
+from bench.bulk import load
+from bench.importers import made_up, write_rows
 from tests.support.issuing import LICENCE, Issuing
 
 _KILLS = 200
 _THREADS = 8
+_FILE, _LOT = 100, 20  # rows of a file, and of those that are entered together
 _FULL = 3  # MiB of the small disk
 _CALLER = Principal(key_id="key_soak", name="测试", role="issuer", issuer="cq-yuzhong-amr", scopes=SCOPES["issuer"])
 
 
 def _write(path: Path, first: int) -> None:
     """Registers licences and suspends them, for ever; says a line for each statement that was taken in."""
-    issuing = Issuing()
-    intake = SqliteIntake(path)
-    # The process has a key of its own: nothing of a key outlives a kill.
-    intake.enter_policies([issuing.document(version=first + 1)])
+    issuing, intake = _entered(path, first), SqliteIntake(path)
     reader = SqliteReader(path)
     taker, policies = StatementTaker(intake, reader.secret()), reader.load_policies()
 
@@ -60,8 +63,38 @@ def _write(path: Path, first: int) -> None:
             pass
 
 
-def _about(named: str | None) -> str:
-    return "credential" if named is None else "event"
+def _load(path: Path, first: int) -> None:
+    """Loads one file after the other, for ever; says a line for each batch that was entered."""
+    issuing = _entered(path, first)
+    for turn in itertools.count():
+        file = path.with_name(f"{first}-{turn}.csv")
+        start = first * 10_000 + turn * _FILE
+        # Whole or not at all: a file that a kill cut short is no file of an issuer's.
+        rows = [(f"JY2500103{start + at:07d}", *row[1:8], "500103", row[9]) for at, row in enumerate(made_up(_FILE))]
+        write_rows(file.with_suffix(".part"), rows).rename(file)
+        load(path, file, issuing, lambda done, name=file.name: _say(f"file {name} {done}"))
+
+
+def _entered(path: Path, first: int) -> Issuing:
+    """A key of the process's own, known to the store: nothing of a key outlives a kill."""
+    issuing, writer = Issuing(), SqliteWriter(path)
+    writer.enter_policies([issuing.document(version=first + 1)])
+    writer.close()
+    return issuing
+
+
+def _go_on(path: Path, turn: int, acknowledged: set[str]) -> int:
+    """Loads the files of a life that was killed again: what was acknowledged is there, in whole batches, and once."""
+    issuing, rows = _entered(path, 2 * turn + 1), 0
+    for file in sorted(path.parent.glob(f"{2 * turn}-*.csv")):
+        said = max((int(line.split()[2]) for line in acknowledged if line.startswith(f"file {file.name} ")), default=0)
+        done = load(path, file, issuing)
+        there = done["unchanged"]
+        if there < said or there % _LOT or there + done["new"] != _FILE:
+            raise SystemExit(f"{file.name}: {said} rows were acknowledged, {there} were there, {done['new']} were not")
+        rows += there
+        file.unlink()
+    return rows
 
 
 def _submission(token: str, named: str | None, expected: str) -> Submission:
@@ -90,7 +123,8 @@ def _known(path: Path) -> set[str]:
 
 def _kill(path: Path, turn: int, acknowledged: set[str]) -> None:
     """One life of the writer: it is killed some time after its first word."""
-    command = [sys.executable, "-m", "bench.soak", "--write", str(path), "--first", str(turn)]
+    how = "--load" if turn % 2 else "--write"
+    command = [sys.executable, "-m", "bench.soak", how, str(path), "--first", str(2 * turn)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as writer:
         assert writer.stdout is not None
         first = writer.stdout.readline()
@@ -108,8 +142,11 @@ def _soak(folder: Path, kills: int) -> None:
     intake.enter_policies(seed_policy())
     intake.close()
     acknowledged: set[str] = set()
+    rows = 0
     for turn in range(kills):
         _kill(path, turn, acknowledged)
+        rows += _go_on(path, turn, acknowledged) if turn % 2 else 0
+        acknowledged = {line for line in acknowledged if not line.startswith("file ")}
         lost = acknowledged - _known(path)
         if lost:
             raise SystemExit(f"kill {turn}: {len(lost)} acknowledged statements are lost, such as {min(lost)}")
@@ -117,9 +154,9 @@ def _soak(folder: Path, kills: int) -> None:
         if difference is not None:
             raise SystemExit(f"kill {turn}: {difference}")
         if turn % 20 == 19:
-            print(f"{turn + 1:5} kills, {len(acknowledged)} acknowledged, 0 lost, log verified", flush=True)
-    held = len(_known(path))
-    print(f"{kills} kills: {len(acknowledged)} acknowledged, 0 lost, {held - len(acknowledged)} more were in")
+            said = f"{len(acknowledged)} statements and {rows} rows of files"
+            print(f"{turn + 1:5} kills, {said} acknowledged, 0 lost, log verified", flush=True)
+    print(f"{kills} kills, half of them of loads: {len(acknowledged)} statements and {rows} rows, 0 lost, none by half")
 
 
 @contextmanager
@@ -175,11 +212,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=_KILLS)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--first", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.write is not None:
         _write(arguments.write, arguments.first)
         return
+    if arguments.load is not None:
+        import_register.BATCH = _LOT
+        _load(arguments.load, arguments.first)
+        return
+    import_register.BATCH = _LOT
     with tempfile.TemporaryDirectory() as folder:
         _soak(Path(folder), arguments.kills)
     with _small_disk() as disk:
