@@ -12,7 +12,6 @@ from app.ports import Answer, Intake, Once, Principal, ReportAnswer, Taken, Vers
 from app.usecases.version_row import person_salt, version_row
 from keys import base64url
 from registry.canonical import canonical_json
-from registry.credential import credential_id
 from registry.dossier import HeldCredential
 from registry.errors import Fault, QueryRefused
 from registry.intake import add_event, register, reported
@@ -143,15 +142,6 @@ def _answer(statement: Statement) -> Answer:
         )
 
     return answer
-
-
-def named_by(token: bytes, policy: Policy) -> str | None:
-    """The id of the credential that a statement that was taken in is about; None where it is about a register."""
-    claims = _claims(token)
-    if "credential" not in claims:
-        return claims.get("credential_id")
-    kind = claims["profile"]["type"]
-    return credential_id(kind, policy.profiles[kind].number.normalise(claims["credential"]["number"]), claims["iss"])
 
 
 def is_public(token: bytes, policy: Policy) -> bool:

@@ -1,7 +1,8 @@
 """Writes that the running service does not do itself: what happens to a credential after it was asked about."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from app.demonstration.loader import demonstration_documents
 from app.settings import Settings
