@@ -5,12 +5,12 @@ every answer is asked for again.
 """
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
 import orjson
+from msgspec.structs import replace
 
 from app import clock
 from app.bootstrap import lock_material
