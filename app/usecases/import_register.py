@@ -165,7 +165,9 @@ class RegisterImport:
         self._loading.refuse(fault)
 
     def _fault(self, row: NumberedRow, fault: Fault) -> RowFault:
-        member = fault.pointer.removeprefix(_POINTER).replace("/", ".")
+        # What is wrong with the row as a whole, or with the step that it makes, is in no column.
+        named = fault.pointer.startswith(_POINTER)
+        member = fault.pointer.removeprefix(_POINTER).replace("/", ".") if named else ""
         value: Any = row.claims
         for name in member.split("."):
             value = value.get(name) if isinstance(value, dict) else None
