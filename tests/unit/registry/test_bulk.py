@@ -137,6 +137,14 @@ def test_a_paper_issued_anew_amends_from_its_date(policy: Policy) -> None:
     assert then(policy, held, row(issued_at=RENEWED["issued_at"])) is None
 
 
+def test_a_paper_issued_after_the_file_is_refused(policy: Policy) -> None:
+    """Otherwise each load of the file would state it once more."""
+    told = row(issued_at="2026-11-19T00:00:00Z", valid_until="2035-06-01T00:00:00Z")
+    about = {"as_of": "2026-11-18T23:59:59Z"}
+    assert refusal(policy, first(policy), told, **about) == ("statement.issued_ahead", "issued_at")
+    assert then(policy, first(policy), told, as_of="2026-11-19T00:00:00Z") is not None
+
+
 @pytest.mark.parametrize(
     ("changed", "member"),
     [
