@@ -283,3 +283,29 @@ def test_an_older_extract_makes_nothing_less_complete(office: Office, file: Path
     office.load(file, OWN)
     report = office.load(file, OWN, as_of=datetime(2026, 2, 1, tzinfo=UTC))
     assert (format_instant(report.reported or clock.now()), entries(office, "report")) == ("2026-02-01T00:00:00Z", 1)
+
+
+def test_a_policy_that_moves_after_the_last_row_is_judged_by(office: Office, file: Path) -> None:
+    def move(done: int) -> None:
+        office.enter_policies(OWN.document(SECOND, version=2))
+
+    assert office.load(file, OWN, progress=move).reported is not None
+    assert entries(office, "report") == 1
+    unsafe = Issuing(key={"compromised_from": "2026-01-01T00:00:00Z"})
+
+    def distrust(done: int) -> None:
+        office.enter_policies(unsafe.document(SECOND, version=3))
+
+    assert refusal(lambda: office.load(file, OWN, progress=distrust)) == "statement.key_compromised"
+    assert (entries(office, "report"), difference(office)) == (1, None)
+
+
+def test_an_empty_register_is_complete_by_a_safe_key_only(office: Office, tmp_path: Path) -> None:
+    empty = tmp_path / "register.csv"
+    empty.write_text(csv_text(), encoding="utf-8")
+    unsafe = Issuing(mark="second", key={"compromised_from": "2026-01-01T00:00:00Z"})
+    office.enter_policies(OWN.document(unsafe, version=2))
+    assert refusal(lambda: office.load(empty, unsafe)) == "statement.key_compromised"
+    assert entries(office, "report") == 0
+    assert office.load(empty, OWN).reported is not None
+    assert (entries(office, "report"), difference(office)) == (1, None)
