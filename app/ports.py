@@ -295,8 +295,11 @@ class BulkIntake(Protocol):
         """The credentials of issuer and type that no row was about, as their newest version has them."""
         ...
 
-    def report(self, as_of: datetime, generation: int) -> bool:
-        """Enters that the register is complete up to an instant; False where that is known already."""
+    def report(self, as_of: datetime, generation: int, check: Callable[[datetime], None]) -> bool:
+        """Enters that the register is complete up to an instant; False where that is known already.
+
+        `check` refuses the statement's key for the instant of recording.
+        """
         ...
 
     def settle(self) -> None:

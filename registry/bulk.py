@@ -19,7 +19,7 @@ from registry.errors import StatementRefused
 from registry.intake import NewVersion, read_claims, register, reported, take_step
 from registry.jurisdiction import competent
 from registry.lifecycle import FINAL
-from registry.period import InstantError, format_instant, parse_instant
+from registry.period import InstantError, format_instant, format_local, parse_instant
 from registry.policy import Policy
 from registry.statement import Statement, refused
 
@@ -102,6 +102,9 @@ def next_version(
     _refuse_unsayable(row, stated, known, state, changed=bool(changes))
     steps = []
     if changes:
+        if issued_at > max(known.issued_at, manifest.as_of):
+            # It would not be in effect as of the file, and differ again each time that the file is loaded.
+            raise refused("statement.issued_ahead", "/credential/issued_at", issued_at=format_local(issued_at))
         effective_at = issued_at if issued_at > known.issued_at else manifest.as_of
         steps.append(_step("amended", effective_at, statement, recorded_at, changes=changes))
     step = _standing_step(row, state, statement, manifest, recorded_at)

@@ -4,7 +4,7 @@ Whoever loads a file again after a crash finds what was entered unchanged, and g
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -193,11 +193,12 @@ class SqliteBulk(SqliteWriter):
                 if found is not None:
                     yield found
 
-    def report(self, as_of: datetime, generation: int) -> bool:
+    def report(self, as_of: datetime, generation: int, check: Callable[[datetime], None]) -> bool:
         """Enters that the register is complete up to an instant; False where that is known already."""
 
         def work(connection: Connection, recorded_at: datetime, journal: Journal) -> bool:
             _refuse_moved(_driver(connection), generation)
+            check(recorded_at)
             issuer_no = self._enter_statement(connection, recorded_at)
             type_no = numbers(connection, TYPE, "type_id", (self._statement.type,))[self._statement.type]
             named = {"type_no": type_no, "issuer_no": issuer_no}

@@ -154,18 +154,27 @@ class RegisterImport:
                 self._loading.refuse(fault)
         return count
 
-    def _report(self) -> datetime | None:
+    def _report(self) -> datetime:
         as_of = self._loading.manifest.as_of
-        if self._loading.enter:
-            self._store.report(as_of, self._history.generation)
-        return as_of
+        if not self._loading.enter:
+            return as_of
+        for _ in range(_TRIES):
+            try:
+                self._store.report(as_of, self._history.generation, self._judge.check)
+            except PolicyMoved:
+                self._renew()
+            else:
+                return as_of
+        raise StoreError("the policy changed again and again while the register was reported")
 
     def _refuse(self, fault: RowFault) -> None:
         self._refused += 1
         self._loading.refuse(fault)
 
     def _fault(self, row: NumberedRow, fault: Fault) -> RowFault:
-        member = fault.pointer.removeprefix(_POINTER).replace("/", ".")
+        # What is wrong with the row as a whole, or with the step that it makes, is in no column.
+        named = fault.pointer.startswith(_POINTER)
+        member = fault.pointer.removeprefix(_POINTER).replace("/", ".") if named else ""
         value: Any = row.claims
         for name in member.split("."):
             value = value.get(name) if isinstance(value, dict) else None
@@ -196,14 +205,16 @@ class _Judge:
         version = next_version(told, held.credential, statement, manifest, self._policy, recorded_at, salt)
         return None if version is None else version_row(held.id, row.number, version)
 
+    def check(self, recorded_at: datetime) -> None:
+        """Whether the statement's key may sign what is recorded then. Raises `QueryRefused`: it is no row's fault."""
+        try:
+            check_key(self._loading.statement, self._policy.keys, recorded_at, recorded_at)
+        except StatementRefused as refusal:
+            raise QueryRefused(*refusal.faults) from None
+
     def _begin(self, recorded_at: datetime) -> None:
-        statement = self._loading.statement
         if self._loading.enter:
-            try:
-                check_key(statement, self._policy.keys, recorded_at, recorded_at)
-            except StatementRefused as refusal:
-                # Not this row's fault: nothing more is taken in.
-                raise QueryRefused(*refusal.faults) from None
+            self.check(recorded_at)
         self._plain.begin(recorded_at)
         self._recorded_at = recorded_at
 

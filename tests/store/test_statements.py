@@ -136,7 +136,11 @@ def rewrite(path: Path, no: int, content: bytes) -> None:
             JOIN issuer i ON i.no = c.issuer_no WHERE v.no = ?""",
             (no,),
         ).fetchone()
-        stated = connection.execute("SELECT digest FROM statement WHERE no = ?", (no,)).fetchone()[0]
+        stated = connection.execute(
+            """SELECT s.digest FROM statement s JOIN log_entry l ON instr(l.content, s.digest)
+            WHERE l.event = 'credential' AND l.row_no = ?""",
+            (no,),
+        ).fetchone()[0]
         entry = credential_entry(*row[:4], from_micros(row[4]), stated)
         connection.execute("UPDATE log_entry SET content = ? WHERE event = 'credential' AND row_no = ?", (entry, no))
         contents = [one for (one,) in connection.execute("SELECT content FROM log_entry ORDER BY no")]
