@@ -31,9 +31,9 @@ HELP = "\n\n".join(
         "CSV (UTF-8, GB18030), XLSX, JSONL, up to a million rows. Try --dry-run first. One signed statement covers the "
         "file: --manifest is one that the issuer made (accord statement manifest), --keys the issuer's own key folder, "
         "to sign on the spot. Loading the same file again changes nothing; after a break, run it again to go on.",
-        "退出码：0 全部导入，2 用法、文件或声明有误（导入途中文件被改动或密钥失效的，此前各批已登记），3 有行被拒收，70 运行失败 / "
-        "Exit codes: 0 all taken in, 2 usage, file or statement wrong (what was entered stays where the file or the key "
-        "changed on the way), 3 rows were refused, 70 failure.",
+        "退出码：0 全部导入，2 用法、文件或声明有误（文件或密钥中途有变的，此前各批已登记），3 有行被拒收，"
+        "70 运行失败 / Exit codes: 0 all taken in, 2 usage, file or statement wrong (what was entered before the file "
+        "or the key changed stays), 3 rows were refused, 70 failure.",
     )
 )
 
