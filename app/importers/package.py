@@ -105,5 +105,6 @@ def check_package(path: Path) -> None:
     except FileRefused:
         raise
     except (BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, SyntaxError):
+        # What a stranger's zip makes zipfile raise: RuntimeError for a password, NotImplementedError for a compression.
         # ValueError is also what defusedxml raises, SyntaxError what the XML parser does.
         raise FileRefused("file.not_a_workbook") from None

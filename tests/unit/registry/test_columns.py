@@ -58,3 +58,8 @@ def test_every_seed_profile_names_its_columns_in_both_languages(profile: Credent
     for names in profile.columns.values():
         assert any(comparable(name).isascii() for name in names)
         assert not all(comparable(name).isascii() for name in names)
+
+
+@pytest.mark.parametrize(("name", "code"), [("渝中区", "500103"), ("没有的区", None)])
+def test_an_area_is_known_by_its_name(name: str, code: str | None) -> None:
+    assert build_policy(seed_policy()).gazetteer.code_of(name) == code
