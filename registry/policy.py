@@ -1,10 +1,11 @@
 """The policy in force: profiles, jurisdictions, agreements, catalogues and authorisations, and its history."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from typing import Any, TypeVar
 
 from registry.agreement import Agreement, read_agreement, refuse_overlaps
 from registry.algorithms import Algorithms, read_algorithms
@@ -33,6 +34,8 @@ KINDS = (
 
 NATIONAL = "CN"
 
+_Value = TypeVar("_Value")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -60,6 +63,33 @@ class Policy:
         return self.rules.get((jurisdiction, purpose, type_id), ())
 
 
+class _Readings:
+    """What documents were read as. A history reads each once, however many policies it is part of."""
+
+    def __init__(self) -> None:
+        self._read = dict[tuple[str, str, str], Any]()
+        self._gazetteers = dict[tuple[str, ...], Gazetteer]()
+
+    def each(
+        self, documents: Mapping[str, PolicyDocument], reader: Callable[[PolicyDocument], _Value]
+    ) -> dict[str, _Value]:
+        """The documents of one kind as values, by id. Raises `PolicyError`."""
+        values = dict[str, _Value]()
+        for name, document in documents.items():
+            key = (document.kind, name, document.digest)
+            if key not in self._read:
+                self._read[key] = reader(document)
+            values[name] = self._read[key]
+        return values
+
+    def gazetteer(self, jurisdictions: Mapping[str, Jurisdiction]) -> Gazetteer:
+        """The gazetteer of jurisdictions."""
+        key = tuple(sorted(entry.digest for entry in jurisdictions.values()))
+        if key not in self._gazetteers:
+            self._gazetteers[key] = Gazetteer(jurisdictions.values())
+        return self._gazetteers[key]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownDocument:
     """A policy document and the instant from which the store knew it."""
@@ -75,6 +105,7 @@ class PolicyHistory:
         self.generation = generation
         self._known = sorted(known, key=lambda entry: (entry.known_from, entry.document.version))
         self._instants = sorted({entry.known_from for entry in self._known})
+        self._readings = _Readings()
         # Every policy that ever held is built now: a history that cannot be read must not start.
         self._policies = [self._build(instant) for instant in self._instants]
 
@@ -83,7 +114,7 @@ class PolicyHistory:
         for entry in self._known:
             if entry.known_from <= instant:
                 latest[entry.document.kind, entry.document.id] = entry.document
-        return build_policy(latest.values())
+        return build_policy(latest.values(), self._readings)
 
     def at(self, known_at: datetime) -> Policy | None:
         """The policy as it was known then, or None before anything was."""
@@ -202,10 +233,11 @@ def _trust(
     jurisdictions: Mapping[str, Jurisdiction],
     authorities: Mapping[str, Authority],
     profiles: Mapping[str, CredentialProfile],
+    read: _Readings,
 ) -> Trust:
     """Trust anchors and accepted lists; refuses references to what no file declares."""
-    anchors = {name: read_trust_anchor(document) for name, document in grouped["trust-anchor"].items()}
-    lists = {name: read_accepted_list(document) for name, document in grouped["accepted-list"].items()}
+    anchors = read.each(grouped["trust-anchor"], read_trust_anchor)
+    lists = read.each(grouped["accepted-list"], read_accepted_list)
     for name, anchor in anchors.items():
         source = grouped["trust-anchor"][name].source
         if anchor.authority is not None and anchor.authority not in authorities:
@@ -227,9 +259,11 @@ def _trust(
     return build_trust(anchors, lists, {name: document.source for name, document in grouped["accepted-list"].items()})
 
 
-def _keys(documents: Mapping[str, PolicyDocument], authorities: Mapping[str, Authority]) -> KeyRegister:
+def _keys(
+    documents: Mapping[str, PolicyDocument], authorities: Mapping[str, Authority], read: _Readings
+) -> KeyRegister:
     """The issuers' keys; refuses those of nobody."""
-    files = [read_issuer_keys(document) for document in documents.values()]
+    files = list(read.each(documents, read_issuer_keys).values())
     sources = {name: document.source for name, document in documents.items()}
     for file in files:
         if file.issuer not in authorities:
@@ -237,17 +271,17 @@ def _keys(documents: Mapping[str, PolicyDocument], authorities: Mapping[str, Aut
     return build_key_register(files, sources)
 
 
-def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
+def build_policy(documents: Iterable[PolicyDocument], readings: _Readings | None = None) -> Policy:
     """A policy from one document per kind and id. Blind to their order. Raises `PolicyError`."""
-    grouped = _by_kind(documents)
-    jurisdictions = {name: read_jurisdiction(document) for name, document in grouped["jurisdiction"].items()}
-    catalogues = {name: read_catalogue(document) for name, document in grouped["catalogue"].items()}
-    profiles = {name: read_profile(document) for name, document in grouped["profile"].items()}
-    laboratories = {name: read_authorisations(document) for name, document in grouped["authorisation"].items()}
-    agreements = {name: read_agreement(document) for name, document in grouped["agreement"].items()}
+    grouped, read = _by_kind(documents), readings or _Readings()
+    jurisdictions = read.each(grouped["jurisdiction"], read_jurisdiction)
+    catalogues = read.each(grouped["catalogue"], read_catalogue)
+    profiles = read.each(grouped["profile"], read_profile)
+    laboratories = read.each(grouped["authorisation"], read_authorisations)
+    agreements = read.each(grouped["agreement"], read_agreement)
     sources = {name: document.source for name, document in grouped["agreement"].items()}
     _refuse_shared_areas(jurisdictions, {name: doc.source for name, doc in grouped["jurisdiction"].items()})
-    gazetteer = Gazetteer(jurisdictions.values())
+    gazetteer = read.gazetteer(jurisdictions)
     authorities = _authorities(jurisdictions, {name: doc.source for name, doc in grouped["jurisdiction"].items()})
     for profile in profiles.values():
         _check_profile(profile, grouped["profile"][profile.id].source, catalogues)
@@ -268,9 +302,9 @@ def build_policy(documents: Iterable[PolicyDocument]) -> Policy:
             for type_id in profiles
         },
         laboratories=_laboratories(laboratories.values(), authorities, grouped["authorisation"]),
-        trust=_trust(grouped, jurisdictions, authorities, profiles),
+        trust=_trust(grouped, jurisdictions, authorities, profiles, read),
         algorithms=read_algorithms(grouped["algorithm-policy"].values()),
-        keys=_keys(grouped["issuer-key-set"], authorities),
+        keys=_keys(grouped["issuer-key-set"], authorities, read),
         recognizing=tuple(sorted(name for name in jurisdictions if name != NATIONAL)),
         surroundings={
             profile.id: Surroundings(

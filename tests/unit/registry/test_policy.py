@@ -292,6 +292,16 @@ def test_a_history_gives_the_policy_that_was_known_then() -> None:
     assert history.latest is history.at(BEGIN + 20 * DAY)
 
 
+def test_a_history_reads_each_document_once() -> None:
+    later = known(10, document("agreement", agreement(version=2, purposes=["rate"]), "agreements/pact-2.toml"))
+    history = PolicyHistory([*known(0, *documents(agreement())), *later], generation=1)
+    first, second = history.at(BEGIN), history.latest
+    assert first is not None
+    assert all(second.profiles[name] is entry for name, entry in first.profiles.items())
+    assert second.gazetteer is first.gazetteer
+    assert second.agreements["pact"].purposes != first.agreements["pact"].purposes
+
+
 def test_of_two_versions_known_at_one_instant_the_higher_counts() -> None:
     later = document("agreement", agreement(version=2, purposes=["rate"]))
     for order in ([*known(0, later), *known(0, *documents(agreement()))], known(0, *documents(agreement()), later)):
