@@ -16,6 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,12 @@ from sqlmodel import Session, create_engine, func, select
 
 from app import clock
 from app.bootstrap import seed_policy, settle
-from app.importers import measure, open_rows, unchanged
+from app.loading import Told, load_file, open_file
 from app.store import schema, tables
-from app.store.bulk import SqliteBulk
 from app.store.reader import SqliteReader
 from app.store.writer import SqliteWriter
-from app.usecases.import_register import Loading, RegisterImport
+from app.usecases.import_register import BATCH
 from bench.importers import made_up, write_rows
-from registry.bulk import read_manifest
 from registry.period import format_instant
 from registry.statement import open_statement
 from tests.support.issuing import TYPE, Issuing
@@ -49,32 +48,22 @@ def write_register(path: Path, rows: int) -> None:
 
 
 def load(
-    store: Path, file: Path, issuing: Issuing, progress: Callable[[int], None] = lambda done: None
+    store: Path,
+    file: Path,
+    issuing: Issuing,
+    progress: Callable[[int], None] = lambda done: None,
+    *,
+    batch: int = BATCH,
 ) -> dict[str, Any]:
     """Loads a file in this process: what it took, in seconds and MiB."""
     began, spent = time.monotonic(), time.process_time()
-    reader = SqliteReader(store)
-    policy = reader.load_policies().latest
-    source = open_rows(file, policy.profiles[TYPE], issuer=issuing.issuer)
-    facts, now = measure(file, source), clock.now()
-    about = {"file": facts.digest, "rows": facts.rows, "as_of": format_instant(now)}
-    token = issuing.sign(issuing.claims(now, bulk=about) | {"jti": str(uuid.uuid4())})
-    statement = open_statement(token, policy.keys)
-    bulk = SqliteBulk(store, token.encode(), statement, unique_numbers=True)
-    loading = Loading(
-        source=source,
-        facts=facts,
-        statement=statement,
-        manifest=read_manifest(statement, policy, now),
-        secret=reader.secret(),
-        enter=True,
-        policies=reader.load_policies,
-        still_the_same=unchanged(file),
-        refuse=lambda fault: None,
-        progress=progress,
-    )
-    report = RegisterImport(loading, bulk).run()
-    bulk.close(), reader.close()
+    with closing(SqliteReader(store)) as reader:
+        policy = reader.load_policies().latest
+    opened = open_file(file, policy, TYPE, issuing.issuer)
+    about = {"file": opened.facts.digest, "rows": opened.facts.rows, "as_of": format_instant(clock.now())}
+    token = issuing.sign(issuing.claims(clock.now(), bulk=about) | {"jti": str(uuid.uuid4())})
+    told = Told(refuse=lambda fault: None, progress=progress)
+    report = load_file(store, opened, token, open_statement(token, policy.keys), told, enter=True, batch=batch)
     return {
         "rows": report.rows,
         "new": report.new,

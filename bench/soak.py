@@ -28,7 +28,6 @@ from app.store.audit import audit
 from app.store.intake import SqliteIntake
 from app.store.reader import SqliteReader
 from app.store.writer import SqliteWriter
-from app.usecases import import_register
 from app.usecases.take_statement import StatementTaker, Submission
 from bench.bulk import load
 from bench.importers import made_up, write_rows
@@ -72,7 +71,7 @@ def _load(path: Path, first: int) -> None:
         # Whole or not at all: a file that a kill cut short is no file of an issuer's.
         rows = [(f"JY2500103{start + at:07d}", *row[1:8], "500103", row[9]) for at, row in enumerate(made_up(_FILE))]
         write_rows(file.with_suffix(".part"), rows).rename(file)
-        load(path, file, issuing, lambda done, name=file.name: _say(f"file {name} {done}"))
+        load(path, file, issuing, lambda done, name=file.name: _say(f"file {name} {done}"), batch=_LOT)
 
 
 def _entered(path: Path, first: int) -> Issuing:
@@ -88,7 +87,7 @@ def _go_on(path: Path, turn: int, acknowledged: set[str]) -> int:
     issuing, rows = _entered(path, 2 * turn + 1), 0
     for file in sorted(path.parent.glob(f"{2 * turn}-*.csv")):
         said = max((int(line.split()[2]) for line in acknowledged if line.startswith(f"file {file.name} ")), default=0)
-        done = load(path, file, issuing)
+        done = load(path, file, issuing, batch=_LOT)
         there = done["unchanged"]
         if there < said or there % _LOT or there + done["new"] != _FILE:
             raise SystemExit(f"{file.name}: {said} rows were acknowledged, {there} were there, {done['new']} were not")
@@ -219,10 +218,8 @@ def main() -> None:
         _write(arguments.write, arguments.first)
         return
     if arguments.load is not None:
-        import_register.BATCH = _LOT
         _load(arguments.load, arguments.first)
         return
-    import_register.BATCH = _LOT
     with tempfile.TemporaryDirectory() as folder:
         _soak(Path(folder), arguments.kills)
     with _small_disk() as disk:

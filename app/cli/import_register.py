@@ -48,7 +48,7 @@ def import_register(
     passphrase_file: Annotated[Path | None, typer.Option(help="口令文件 / passphrase file")] = None,
     as_of: Annotated[str | None, typer.Option(help="文件内容截至何时 / as of when the file is")] = None,
     errors: Annotated[
-        Path | None, typer.Option(help="拒收行的说明，默认为文件名加 .refused.csv / what is wrong with which rows")
+        Path | None, typer.Option(help="拒收和缺漏的说明，默认为文件名加 .report.csv / what is refused or missing")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
     lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
@@ -63,7 +63,7 @@ def import_register(
     catalogue = messages(language(lang))
     if manifest is not None and (keys is not None or as_of is not None):
         fail("--manifest: 不能与 --keys、--as-of 同用 / not with --keys, --as-of", USAGE)
-    report = Report(errors or file.with_name(f"{file.name}.refused.csv"), catalogue.language)
+    report = Report(errors or file.with_name(f"{file.name}.report.csv"), catalogue.language)
     asked = _Asked(file, type, issuer, dry_run, manifest, keys, passphrase_file, as_of)
     try:
         done, seconds = _load(Settings(), asked, report, catalogue)
@@ -96,40 +96,17 @@ def _load(settings: "Settings", asked: _Asked, report: "Report", catalogue: "Mes
     from app import clock
     from app.bootstrap import settle
     from app.cli.policy_entry import newest_policy
-    from app.importers import measure, open_rows, unchanged
-    from app.store.bulk import SqliteBulk
-    from app.store.reader import SqliteReader
-    from app.usecases.import_register import Loading, RegisterImport
-    from registry.bulk import read_manifest
+    from app.loading import Told, load_file, open_file
 
-    policy, began, now = newest_policy(settings), clock.monotonic(), clock.now()
+    policy, began = newest_policy(settings), clock.monotonic()
     profile = _profile(policy, asked)
-    same = unchanged(asked.file)
-    source = open_rows(asked.file, profile, issuer=asked.issuer, area_of=policy.gazetteer.code_of)
-    facts = measure(asked.file, source)
-    token, statement = _statement(settings, policy, profile, asked, facts, catalogue)
-    reader = SqliteReader(settings.store_path)
-    unique = profile.number.unique_within == "type"
-    store = SqliteBulk(settings.store_path, token.encode(), statement, unique_numbers=unique)
-    try:
-        with failing_clearly(), _progress(facts.rows, catalogue) as progress:
-            loading = Loading(
-                source=source,
-                facts=facts,
-                statement=statement,
-                manifest=read_manifest(statement, policy, now),
-                secret=reader.secret(),
-                enter=not asked.dry_run,
-                policies=reader.load_policies,
-                still_the_same=same,
-                refuse=report.add,
-                progress=progress,
-            )
-            settle()
-            return RegisterImport(loading, store).run(), clock.monotonic() - began
-    finally:
-        store.close()
-        reader.close()
+    file = open_file(asked.file, policy, asked.type, asked.issuer)
+    token, statement = _statement(settings, policy, profile, asked, file.facts, catalogue)
+    with failing_clearly(), _progress(file.facts.rows, catalogue) as progress:
+        settle()
+        told = Told(refuse=report.add, progress=progress)
+        done = load_file(settings.store_path, file, token, statement, told, enter=not asked.dry_run)
+        return done, clock.monotonic() - began
 
 
 def _profile(policy: "Policy", asked: _Asked) -> "CredentialProfile":
@@ -156,8 +133,8 @@ def _statement(
     from app.cli.policy_entry import instant, newest_policy
     from app.cli.signed import read_token
     from app.cli.statement import bulk_claims, signed
-    from registry.credential import Attestation
-    from registry.statement import Statement, open_statement, refused
+    from app.usecases.import_register import unsigned
+    from registry.statement import open_statement, refused
 
     at = clock.now() if asked.as_of is None else instant("--as-of", asked.as_of)
     if asked.manifest is not None:
@@ -168,20 +145,7 @@ def _statement(
             raise refused("statement.bulk_other", stated=stated, given=f"{asked.issuer}, {asked.type}")
         return token, statement
     if asked.dry_run and asked.keys is None:
-        unsigned = Attestation(digest="sha256:-", kid="", made_at=clock.now())
-        about = bulk_claims(facts, at)
-        return "", Statement(
-            issuer=asked.issuer,
-            jti="",
-            type=profile.id,
-            profile_version=profile.version,
-            credential=None,
-            credential_id=None,
-            event=None,
-            register=None,
-            **about,
-            attestation=unsigned,
-        )
+        return "", unsigned(asked.issuer, profile.id, profile.version, bulk_claims(facts, at)["bulk"], clock.now())
     folder = asked.keys
     if folder is None:
         folder = _test_keys(settings, asked.issuer, catalogue)

@@ -1,6 +1,6 @@
 """Load a register's file that its issuer signed for: judge every row, enter those that stand, name the others."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -12,7 +12,7 @@ from app.ports import Batch, BulkIntake, NumberedRow, PolicyMoved, StoreError, V
 from app.usecases.version_row import person_salt, version_row
 from registry.bulk import BulkRow, Manifest, first_version, next_version
 from registry.canonical import digest
-from registry.credential import standing
+from registry.credential import Attestation, standing
 from registry.dossier import HeldCredential
 from registry.errors import Fault, QueryRefused, StatementRefused
 from registry.plain_row import PlainRows
@@ -20,9 +20,25 @@ from registry.policy import Policy, PolicyHistory
 from registry.statement import Statement, check_key, refused
 
 BATCH = 25_000
-"""Rows that are entered together: so long do other writers wait, a second at most."""
+"""Rows that are entered together: so long do other writers wait, a second or two."""
 _TRIES = 3
 _POINTER = "/statement/credential/"
+
+
+def unsigned(issuer: str, type_id: str, profile_version: int, bulk: Mapping[str, Any], now: datetime) -> Statement:
+    """A statement about a file that nobody signed: for a trial."""
+    return Statement(
+        issuer=issuer,
+        jti="",
+        type=type_id,
+        profile_version=profile_version,
+        credential=None,
+        credential_id=None,
+        event=None,
+        register=None,
+        bulk=bulk,
+        attestation=Attestation(digest="sha256:-", kid="", made_at=now),
+    )
 
 
 class ImportReport(Struct, frozen=True, kw_only=True):
@@ -44,7 +60,8 @@ class Loading(Struct, frozen=True, kw_only=True):
     """One load of a file: what is loaded, by whose word, and who is told of what.
 
     `policies` gives the store's newest policies. `still_the_same` raises `FileRefused` where the file has changed.
-    Without `enter` it is a trial: nothing is written, and the statement's key is not judged.
+    Without `enter` it is a trial: nothing is written, and the statement's key is not judged. `batch` rows are entered
+    together.
     """
 
     source: RowSource
@@ -53,6 +70,7 @@ class Loading(Struct, frozen=True, kw_only=True):
     manifest: Manifest
     secret: bytes
     enter: bool
+    batch: int
     policies: Callable[[], PolicyHistory]
     still_the_same: Callable[[], None]
     refuse: Callable[[RowFault], None]
@@ -76,7 +94,7 @@ class RegisterImport:
         self._check_facts()
         done = Batch(new=0, changed=0, unchanged=0, refused=())
         count, rows = 0, self._loading.source.rows()
-        while found := list(islice(rows, BATCH)):
+        while found := list(islice(rows, self._loading.batch)):
             self._loading.still_the_same()
             count += len(found)
             batch = self._taken(list(self._numbered(found)))

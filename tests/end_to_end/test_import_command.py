@@ -69,7 +69,7 @@ def test_a_file_is_tried_loaded_and_loaded_again(fresh: Path, file: Path) -> Non
     assert "0 项变更" in load(fresh, file).out
     assert "0 changes" in load(fresh, file, "--lang=en").out
     assert audit(fresh / "accord.db", None).difference is None
-    assert not file.with_name(f"{file.name}.refused.csv").exists()
+    assert not file.with_name(f"{file.name}.report.csv").exists()
 
 
 def test_a_program_is_told_the_same(fresh: Path, file: Path) -> None:
@@ -89,7 +89,7 @@ def test_refused_rows_are_written_down(fresh: Path, file: Path, tmp_path: Path) 
     file.write_text(csv_text(*rows), encoding="utf-8")
     outcome = load(fresh, file, "--lang=en")
     assert (outcome.code, held(fresh)) == (3, 1)
-    beside = file.with_name(f"{file.name}.refused.csv")
+    beside = file.with_name(f"{file.name}.report.csv")
     assert str(beside) in outcome.out
     lines = sorted(beside.read_text(encoding="utf-8-sig").splitlines()[1:])
     assert [line.split(",")[:3] for line in lines] == [
@@ -154,7 +154,7 @@ def test_what_is_exported_is_imported_elsewhere(fresh: Path, prepared: Path, tmp
     asked = (f"--type={TYPE}", f"--issuer={ISSUER}")
     file, again = tmp_path / f"register.{form}", tmp_path / f"again.{form}"
     assert accord(prepared, "export", *asked, f"--out={file}").code == 0
-    said, beside = told(load(fresh, file, "--json")), file.with_name(f"{file.name}.refused.csv")
+    said, beside = told(load(fresh, file, "--json")), file.with_name(f"{file.name}.report.csv")
     assert (said["rows"], said["missing"]) == (said["new"] + said["refused"], 0)
     # The demonstration has credentials that nobody may state.
     refused = sorted(int(line.split(",")[0]) for line in beside.read_text(encoding="utf-8-sig").splitlines()[1:])

@@ -13,7 +13,6 @@ from app import clock
 from app.importers import FileRefused
 from app.ports import StoreError
 from app.store.audit import audit
-from app.usecases import import_register
 from app.usecases.import_register import ImportReport
 from registry.errors import QueryRefused
 from registry.period import format_instant
@@ -40,8 +39,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_register, "BATCH", 2)
+def small_batches(office: Office) -> None:
+    office.batch = 2
 
 
 def counts(report: ImportReport) -> tuple[int, int, int, int, int]:

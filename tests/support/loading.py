@@ -6,14 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from app import clock
 from app.bootstrap import seed_policy
-from app.importers import FileFacts, RowFault, measure, open_rows, unchanged
-from app.store.bulk import SqliteBulk
+from app.importers import FileFacts, RowFault
+from app.loading import Told, load_file, open_file
 from app.store.reader import SqliteReader
 from app.store.writer import SqliteWriter
-from app.usecases.import_register import ImportReport, Loading, RegisterImport
-from registry.bulk import read_manifest
+from app.usecases.import_register import BATCH, ImportReport
 from registry.document import PolicyDocument
 from registry.period import format_instant
 from registry.policy import PolicyHistory
@@ -36,10 +37,13 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 
 class Office:
-    """A store in which issuers have keys, and into which files are loaded. `faults` are those of the last load."""
+    """A store in which issuers have keys, and into which files are loaded.
+
+    `batch` rows are entered together; `faults` are those of the last load.
+    """
 
     def __init__(self, store: Path, *issuers: Issuing) -> None:
-        self.store, self.faults = store, list[RowFault]()
+        self.store, self.batch, self.faults = store, BATCH, list[RowFault]()
         self.enter_policies(*seed_policy(), *(issuing.document() for issuing in issuers))
 
     def enter_policies(self, *documents: PolicyDocument) -> None:
@@ -76,31 +80,15 @@ class Office:
         `rows` are those that the file is taken for having.
         """
         policy, now, self.faults = self.policies().latest, clock.now(), []
-        source = open_rows(file, policy.profiles[TYPE], issuer=issuing.issuer)
-        facts = measure(file, source)
-        facts = FileFacts(facts.digest, facts.rows if rows is None else rows)
+        opened = open_file(file, policy, TYPE, issuing.issuer)
+        if rows is not None:
+            opened = replace(opened, facts=FileFacts(opened.facts.digest, rows))
+        facts = opened.facts
         about = {"file": facts.digest, "rows": facts.rows, "as_of": format_instant(as_of or now)} | dict(stated or {})
         token = issuing.sign(issuing.claims(now, bulk=about) | dict(claimed or {}))
         statement = open_statement(token, policy.keys)
-        reader = SqliteReader(self.store)
-        bulk = SqliteBulk(self.store, token.encode(), statement, unique_numbers=True)
-        loading = Loading(
-            source=source,
-            facts=facts,
-            statement=statement,
-            manifest=read_manifest(statement, policy, now),
-            secret=reader.secret(),
-            enter=enter,
-            policies=policies or self.policies,
-            still_the_same=unchanged(file),
-            refuse=self.faults.append,
-            progress=progress,
-        )
-        try:
-            return RegisterImport(loading, bulk).run()
-        finally:
-            bulk.close()
-            reader.close()
+        told = Told(refuse=self.faults.append, progress=progress)
+        return load_file(self.store, opened, token, statement, told, enter=enter, batch=self.batch, policies=policies)
 
     def told(self) -> Faults:
         """Row, column and code of every fault of the last load."""
