@@ -20,6 +20,7 @@ from app.store.reader import SqliteReader
 from app.store.revocations import RevocationShelf
 from app.store.schema import StoreState, check
 from app.store.status_lists import SqliteStatusLists
+from app.uploads import UploadDesk
 from app.usecases.challenge import Challenger
 from app.usecases.load_policy import read_policy_folder
 from app.usecases.lock_material import HeldLockMaterial
@@ -65,6 +66,7 @@ class Node:
     log_signer: Signer | None
     """What signs the log's checkpoints; None where no log key was made yet."""
     status_lists: StatusPublisher
+    uploads: UploadDesk
 
     @property
     def log_key(self) -> NoteKey | None:
@@ -289,6 +291,7 @@ def assemble(settings: Settings, state: StoreState) -> Node:
             origin,
             public_address(settings, origin.issuer),
         ),
+        uploads=UploadDesk(settings.store_path, settings.upload_limit),
     )
 
 

@@ -10,6 +10,8 @@ from app.settings import Settings
 def create() -> ASGIApp:
     """Opens the node and builds the application. Raises what `open_node` raises."""
     settings = Settings()
-    application = build_application(open_node(settings), access_log=settings.access_log)
+    node = open_node(settings)
+    application = build_application(node, access_log=settings.access_log)
+    node.uploads.resume()
     settle()
     return application

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     """`iss` of receipts. A live store needs one; a test store is `urn:accord:test` unless told otherwise."""
     public_url: str | None = None
     """Where others reach this node, as status lists say it; the issuer's name where that is an address."""
+    upload_limit: int = 1_000_000_000
+    """Bytes of a register's file that is uploaded."""
     access_log: bool = True
     """Whether to log a line per request: method, route, status and time, never a number or a name."""
     fetch_private: bool = False

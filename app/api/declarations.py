@@ -18,7 +18,7 @@ def problems(*statuses: int) -> Declared:
         409: "Not as things stand",
         412: "It has changed in between",
         413: "Too large",
-        415: "Not JSON",
+        415: "Another media type",
         422: "Cannot be asked like this",
         428: "If-Match is missing",
         429: "Too many",

@@ -1,6 +1,6 @@
 """The wire shapes of what issuers state, of objections and of access tokens, for the OpenAPI document."""
 
-from app.api.schemas import Instant, Strict
+from app.api.schemas import Fault, Instant, Strict
 
 
 class ObjectionSubmission(Strict):
@@ -88,3 +88,59 @@ class ReportTaken(Strict):
     statement: str
     recorded_at: Instant
     log_index: int
+
+
+class ImportProgress(Strict):
+    """How far a load is: rows of the file (null before they are counted), rows judged, and the tries so far."""
+
+    rows: int | None
+    done: int
+    tries: int
+
+
+class ImportResult(Strict):
+    """What came of the rows of a file. `missing` are credentials in force that it does not name."""
+
+    rows: int
+    new: int
+    changed: int
+    unchanged: int
+    refused: int
+    missing: int
+
+
+class Import(Strict):
+    """An uploaded file. `state`: waiting, running, done, refused (file or statement are wrong), failed (our fault)."""
+
+    id: str
+    state: str
+    type: str
+    issuer: str
+    dry_run: bool
+    file: str
+    received_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+    progress: ImportProgress
+    result: ImportResult | None
+    register_complete_as_of: Instant | None
+    problem: Fault | None
+    errors: str
+
+
+class RowError(Strict):
+    """What is wrong with a row, and how to mend it. `row` is null for a credential that the file does not name."""
+
+    row: int | None
+    column: str
+    code: str
+    message: str
+    value: str
+
+
+class ImportErrors(Strict):
+    """What is wrong, in the order of the file; `next_cursor` is where to go on."""
+
+    data: list[RowError]
+    next_cursor: str | None
+    has_more: bool

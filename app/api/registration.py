@@ -61,7 +61,8 @@ class _InFlight:
         self._named.discard(name)
 
 
-def _key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key`, None where there is none. Raises `Problem`."""
     given = header(request.scope, b"idempotency-key")
     if given is None:
         return None
@@ -112,7 +113,7 @@ def add_registration(router: APIRouter, node: Node) -> None:
     async def submit(request: Request, about: str, credential_id: str | None = None) -> Response:
         read_parameters(request.scope, ())
         principal = caller(node, request.scope)
-        key = _key(request)
+        key = idempotency_key(request)
         expected = None if credential_id is None else _expected(request)
         token = _token(parse_json(await read_body(request.scope, request.receive, _MAX_BODY)))
         submission = Submission(

@@ -10,6 +10,7 @@ from app.api.auth import add_oauth
 from app.api.body import parse_json, read_body, read_parameters
 from app.api.credentials import INSTANTS, LISTING, STATUSES, page_credentials, show_credential, show_history
 from app.api.declarations import parameter, problems
+from app.api.imports import add_imports
 from app.api.log import add_log
 from app.api.middleware import request_language
 from app.api.objections import add_objections
@@ -211,6 +212,7 @@ def build_router(node: Node) -> APIRouter:
     router = APIRouter()
     _add_credentials(router, node)
     add_registration(router, node)
+    add_imports(router, node)
     add_objections(router, node)
     add_oauth(router, node)
     _add_policy_lists(router, node)

@@ -181,7 +181,7 @@ def _test_keys(settings: "Settings", issuer: str, catalogue: "Messages") -> Path
         document = import_key(newest_policy(settings), issuer, jwk, Period(start=None, end=None))
         if document is not None:
             enter(settings, document)
-    typer.echo(catalogue.word("import.test_key", issuer=issuer, folder=str(folder)), err=True)
+    typer.echo(catalogue.word("load.test_key", issuer=issuer, folder=str(folder)), err=True)
     return folder
 
 
@@ -203,7 +203,7 @@ def _progress(rows: int, catalogue: "Messages") -> "Iterator[Callable[[int], Non
 
         def progress(done: int) -> None:
             rate = done / max(clock.monotonic() - began, 1e-9)
-            bar.update(task, completed=done, rate=f"{rate:,.0f} {catalogue.word('import.rows')}/s")
+            bar.update(task, completed=done, rate=f"{rate:,.0f} {catalogue.word('load.rows')}/s")
 
         yield progress
 
@@ -235,18 +235,18 @@ def _say(
         return
     counted = {name: str(getattr(done, name)) for name in ("rows", "new", "changed", "unchanged", "refused", "missing")}
     same = not (done.new or done.changed or done.refused)
-    lines = [catalogue.word("import.dry")] if dry_run else []
-    lines.append(catalogue.word("import.nothing" if same else "import.done", **counted))
+    lines = [catalogue.word("load.dry")] if dry_run else []
+    lines.append(catalogue.word("load.nothing" if same else "load.done", **counted))
     if done.missing:
-        lines.append(catalogue.word("import.missing", **counted))
+        lines.append(catalogue.word("load.missing", **counted))
     if report.count:
-        lines.append(catalogue.word("import.report", file=str(report.path)))
+        lines.append(catalogue.word("load.report", file=str(report.path)))
     if done.reported is None:
-        lines.append(catalogue.word("import.incomplete"))
+        lines.append(catalogue.word("load.incomplete"))
     elif not dry_run:
-        lines.append(catalogue.word("import.complete", as_of=format_local(done.reported)))
-    lines.append(catalogue.word("import.rate", seconds=f"{seconds:.1f}", rate=f"{rate:,}"))
+        lines.append(catalogue.word("load.complete", as_of=format_local(done.reported)))
+    lines.append(catalogue.word("load.rate", seconds=f"{seconds:.1f}", rate=f"{rate:,}"))
     if not dry_run:
-        lines.append(catalogue.word("import.log", size=str(head.size), root=head.root.hex()))
+        lines.append(catalogue.word("load.log", size=str(head.size), root=head.root.hex()))
     for line in lines:
         typer.echo(line)

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 jobs = typer.Typer(no_args_is_help=True)
 
 
-@jobs.callback()
-def _group() -> None:
-    """A single command must still be called by its name."""
-
-
 @jobs.command("refresh-revocation", help="预先取得并核验吊销列表 / Fetch revocation lists ahead of need")
 def refresh_revocation(
     drop: Annotated[Path | None, typer.Option(help="另收此文件夹中的列表 / also take the lists of a folder")] = None,
@@ -56,6 +51,35 @@ def refresh_revocation(
     elif not views:
         typer.echo(catalogue.word("revocation_list.none"))
     raise typer.Exit(1 if failed else 0)
+
+
+@jobs.command("load-uploads", help="导入已上传的登记簿文件 / Load the uploaded files that wait")
+def load_uploads(
+    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+) -> None:
+    """A node does this by itself. Exit codes: 0 all were loaded, 1 some were refused or failed, 2 usage, 70 failure."""
+    import os
+
+    from app.bootstrap import settle
+    from app.messages import messages
+    from app.presentation import to_json
+    from app.settings import Settings
+    from app.store.schema import check
+    from app.upload_presentation import import_line, import_view
+    from app.uploads.worker import work_off
+
+    catalogue, unwell = messages(language(lang)), 0
+    if hasattr(os, "nice"):
+        os.nice(10)  # answers go first
+    with failing_clearly():
+        store = check(Settings().store_path).path
+        settle()
+        for entry in work_off(store):
+            unwell += entry.state != "done"
+            shown = to_json(import_view(entry, catalogue)).decode() if json else import_line(entry, catalogue)
+            typer.echo(shown)
+    raise typer.Exit(1 if unwell else 0)
 
 
 def _arrivals(settings: "Settings", policy: "Policy", drop: Path | None, now: "datetime") -> "list[Arrival]":

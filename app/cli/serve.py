@@ -50,7 +50,9 @@ def run(
         uvicorn.run("app.main:create", factory=True, workers=workers, **options)
         return
     with failing_clearly():
-        application = build_application(open_node(settings), access_log=settings.access_log)
+        node = open_node(settings)
+        application = build_application(node, access_log=settings.access_log)
+        node.uploads.resume()
     with listening(host, port) as listener:
         settle()
         AnnouncingServer(uvicorn.Config(application, **options), ready).run(sockets=[listener])

@@ -27,10 +27,22 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
+def heading(language: Language) -> list[str]:
+    """The header of the report."""
+    names = ("row", "column", "code", "problem", "value")
+    return [messages(language).word(f"report.{name}") for name in names]
+
+
+def cells(fault: RowFault, language: Language) -> list[str]:
+    """A line of the report. Everything in it came out of a stranger's file, the headers too."""
+    said = (fault.column, fault.code, fault_text(fault, language), fault.value)
+    return [str(fault.row or ""), *map(harmless, said)]
+
+
 class Report:
     """The refused rows, written as they come, in UTF-8 with a byte order mark. There is no file where there is none.
 
-    Everything in the report came out of a stranger's file, the headers too. Raises OSError.
+    Raises OSError.
     """
 
     def __init__(self, path: Path, language: Language) -> None:
@@ -43,10 +55,8 @@ class Report:
             # Half of a surrogate pair has no UTF-8; JSON can say one.
             self._file = self.path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="")
             self._writer = csv.writer(self._file)
-            names = ("row", "column", "code", "problem", "value")
-            self._writer.writerow([messages(self._language).word(f"report.{name}") for name in names])
-        said = (fault.column, fault.code, fault_text(fault, self._language), fault.value)
-        self._writer.writerow([str(fault.row or ""), *map(harmless, said)])
+            self._writer.writerow(heading(self._language))
+        self._writer.writerow(cells(fault, self._language))
         self.count += 1
 
     def close(self) -> None:

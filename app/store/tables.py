@@ -264,6 +264,31 @@ class ReadAuditRow(SQLModel, table=True):
     read_at: int = Field(sa_type=BigInteger)
 
 
+class FileImportRow(SQLModel, table=True):
+    """A file that an issuer uploaded, and what came of it. The file itself is beside the store until it is loaded."""
+
+    __tablename__ = "file_import"
+    __table_args__ = (UniqueConstraint("key_id", "once"), Index("file_import_state", "state", "issuer"))
+    no: int | None = Field(default=None, primary_key=True)
+    import_id: str = Field(unique=True)
+    key_id: str
+    issuer: str
+    type: str
+    dry_run: bool
+    statement: str
+    file: str
+    once: str | None
+    received_at: int = Field(sa_type=BigInteger)
+    state: str
+    tries: int
+    started_at: int | None = Field(sa_type=BigInteger, nullable=True)
+    finished_at: int | None = Field(sa_type=BigInteger, nullable=True)
+    rows: int | None
+    done: int
+    report: str | None
+    problem: str | None
+
+
 def core(model: type[SQLModel]) -> Table:
     """The table behind a model, for statements."""
     table: Table = SQLModel.metadata.tables[str(model.__tablename__)]

@@ -61,3 +61,31 @@ def taken(response: httpx.Response) -> dict[str, Any]:
     assert response.headers["ETag"] == f'"{content["version"]}"'
     assert response.headers["Location"] == f"{CREDENTIALS}/{content['id']}"
     return content
+
+
+def callers(desk: Desk) -> dict[str, tuple[dict[str, str], int, str]]:
+    """Who calls with what: the headers, and what a registration by the issuer's own statement answers."""
+    now = clock.now()
+    stopped = desk.key("issuer", OWN.issuer)
+    key_id = desk.service.node.api_keys.all()[-1].key_id
+    assert desk.service.node.api_keys.stop(key_id, now)
+    assert not desk.service.node.api_keys.stop(key_id, now)
+    keys = {
+        "own issuer": (desk.own, 201, ""),
+        "foreign issuer": (desk.foreign, 403, "auth.forbidden"),
+        "relying party": (desk.key("relying_party"), 403, "auth.forbidden"),
+        "operator": (desk.key("operator"), 403, "auth.forbidden"),
+        "auditor": (desk.key("auditor"), 403, "auth.forbidden"),
+        "stopped": (stopped, 401, "auth.unknown"),
+        "expired": (desk.key("issuer", OWN.issuer, now - timedelta(seconds=1)), 401, "auth.unknown"),
+        "unknown": ("ak_test_" + "A" * 43, 401, "auth.unknown"),
+        "of a live store": (desk.own.replace("test", "live"), 401, "auth.unknown"),
+        "of no kind": ("x" * 300, 401, "auth.unknown"),
+        "without end": ("x" * 5000, 401, "auth.missing"),
+    }
+    found = {name: ({"Authorization": f"Bearer {key}"}, status, code) for name, (key, status, code) in keys.items()}
+    return found | {
+        "nobody": ({}, 401, "auth.missing"),
+        "by another scheme": ({"Authorization": f"Basic {desk.own}"}, 401, "auth.missing"),
+        "by nothing": ({"Authorization": "Bearer "}, 401, "auth.missing"),
+    }

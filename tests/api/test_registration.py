@@ -18,7 +18,7 @@ from keys import base64url
 from registry.canonical import canonical_json, digest
 from registry.period import format_instant, parse_instant
 from registry.status_list import INVALID, SUSPENDED, VALID, read, read_member
-from tests.api.desk import CREDENTIALS, OWN, QUESTION, Desk, taken
+from tests.api.desk import CREDENTIALS, OWN, QUESTION, Desk, callers, taken
 from tests.api.service import Service, assert_problem
 from tests.api.test_log import BASE, assert_included
 from tests.support.issuing import LICENCE, TYPE, Issuing
@@ -217,43 +217,18 @@ def test_a_statement_with_what_is_not_shown_is_shown_to_nobody(desk: Desk) -> No
     assert desk.difference() is None
 
 
-def callers(desk: Desk) -> dict[str, tuple[dict[str, str], int, str]]:
-    """Who calls with what: the headers, and what a registration by the issuer's own statement answers."""
-    now = clock.now()
-    stopped = desk.key("issuer", OWN.issuer)
-    key_id = desk.service.node.api_keys.all()[-1].key_id
-    assert desk.service.node.api_keys.stop(key_id, now)
-    assert not desk.service.node.api_keys.stop(key_id, now)
-    keys = {
-        "own issuer": (desk.own, 201, ""),
-        "foreign issuer": (desk.foreign, 403, "auth.forbidden"),
-        "relying party": (desk.key("relying_party"), 403, "auth.forbidden"),
-        "operator": (desk.key("operator"), 403, "auth.forbidden"),
-        "auditor": (desk.key("auditor"), 403, "auth.forbidden"),
-        "stopped": (stopped, 401, "auth.unknown"),
-        "expired": (desk.key("issuer", OWN.issuer, now - timedelta(seconds=1)), 401, "auth.unknown"),
-        "unknown": ("ak_test_" + "A" * 43, 401, "auth.unknown"),
-        "of a live store": (desk.own.replace("test", "live"), 401, "auth.unknown"),
-        "of no kind": ("x" * 300, 401, "auth.unknown"),
-        "without end": ("x" * 5000, 401, "auth.missing"),
-    }
-    found = {name: ({"Authorization": f"Bearer {key}"}, status, code) for name, (key, status, code) in keys.items()}
-    return found | {
-        "nobody": ({}, 401, "auth.missing"),
-        "by another scheme": ({"Authorization": f"Basic {desk.own}"}, 401, "auth.missing"),
-        "by nothing": ({"Authorization": "Bearer "}, 401, "auth.missing"),
-    }
-
-
 WITH_KEY = {
     ("POST", "/v1/credentials"),
     ("POST", "/v1/credentials/{id}/events"),
     ("POST", "/v1/register-reports"),
+    ("POST", "/v1/imports"),
+    ("GET", "/v1/imports/{id}"),
+    ("GET", "/v1/imports/{id}/errors"),
     ("GET", "/v1/objections"),
     ("POST", "/v1/objections/{id}/answer"),
     ("POST", "/oauth/token"),
 }
-"""The routes that need a key (test_objections, test_access_tokens). Every other one is public to all."""
+"""The routes that need a key (test_imports, test_objections, test_access_tokens). Every other one is public to all."""
 
 
 def test_who_may_write(desk: Desk) -> None:

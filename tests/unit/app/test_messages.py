@@ -54,7 +54,18 @@ FAMILIES = (
     "purpose.",
     "register.",
 )
-PROBLEMS = ("query.", "request.", "route.", "store.unavailable", "keys.", "internal.", "receipt.too", "row.", "file.")
+PROBLEMS = (
+    "query.",
+    "request.",
+    "route.",
+    "store.unavailable",
+    "keys.",
+    "internal.",
+    "receipt.too",
+    "row.",
+    "file.",
+    "import.",
+)
 
 
 def test_both_languages_have_the_same_keys() -> None:
