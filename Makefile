@@ -10,7 +10,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip -qq --disable-pip-version-check install
 COMPILE := .venv-lock/bin/uv pip compile --quiet --no-config --upgrade --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: soak help venv dev demo test lint format bench conformance examples lock clean
