@@ -7,7 +7,7 @@ from types import MappingProxyType
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from keys import base64url
 from keys.algorithms import signature_value
@@ -120,11 +120,16 @@ class CurveKey:
     curve: Curve
     key: ec.EllipticCurvePublicKey
 
-    def verify(self, signature: bytes, message: bytes, digest: hashes.HashAlgorithm) -> None:
-        """Raises SignatureError "signature.wrong" unless the key signed the message. The signature is DER."""
+    def verify(
+        self, signature: bytes, message: bytes, digest: hashes.HashAlgorithm, *, prehashed: bool = False
+    ) -> None:
+        """Raises SignatureError "signature.wrong" unless the key signed the message, or what it is the digest of.
+
+        The signature is DER.
+        """
         signature_value.read(signature, self.curve.order)
         try:
-            self.key.verify(signature, message, ec.ECDSA(digest))
+            self.key.verify(signature, message, ec.ECDSA(Prehashed(digest) if prehashed else digest))
         except InvalidSignature as error:
             raise SignatureError("signature.wrong", "the signature is not by this key over these bytes") from error
 

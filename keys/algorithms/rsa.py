@@ -3,6 +3,7 @@
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from keys import der
 from keys.errors import AlgorithmError, MalformedError, SignatureError
@@ -36,9 +37,15 @@ def read_public_key(octets: bytes) -> tuple[rsa.RSAPublicKey, int]:
 
 
 def verify(
-    public: rsa.RSAPublicKey, signature: bytes, message: bytes, digest: hashes.HashAlgorithm, salt_length: int | None
+    public: rsa.RSAPublicKey,
+    signature: bytes,
+    message: bytes,
+    digest: hashes.HashAlgorithm,
+    salt_length: int | None,
+    *,
+    prehashed: bool = False,
 ) -> None:
-    """Raises SignatureError "signature.wrong" unless the key signed the message.
+    """Raises SignatureError "signature.wrong" unless the key signed the message, or what it is the digest of.
 
     With a salt length (bytes) by PSS, the digest also that of MGF1; without one by PKCS #1 v1.5.
     """
@@ -48,6 +55,6 @@ def verify(
             raise SignatureError("signature.wrong", f"a salt of {salt_length} bytes does not fit this key")
         scheme = padding.PSS(mgf=padding.MGF1(digest), salt_length=salt_length)
     try:
-        public.verify(signature, message, scheme, digest)
+        public.verify(signature, message, scheme, Prehashed(digest) if prehashed else digest)
     except InvalidSignature as error:
         raise SignatureError("signature.wrong", "the signature is not by this key over these bytes") from error

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from keys import der
 from keys.algorithms import ecdsa, ed25519, rsa, sm2
 from keys.algorithms.sm2 import DEFAULT_USER_ID
+from keys.content import Content
 from keys.errors import AlgorithmError, MalformedError, quoted
 
 _MAX_IDENTIFIER = 1024  # bytes of an AlgorithmIdentifier
@@ -310,6 +311,25 @@ def verify(
     if scheme.family != key.family:
         raise AlgorithmError("key.kind", f"{scheme.name} does not go with a key of the kind {key.family}")
     _VERIFIERS[scheme.family](key.handle, scheme, signature, message, user_id)
+
+
+def verify_content(key: VerifyingKey, scheme: SignatureScheme, signature: bytes, content: Content) -> None:
+    """Raises SignatureError "signature.wrong" unless the key signed the content by the scheme.
+
+    As `verify`, for what may be long or known by its digest only; also raises MalformedError "digest.insufficient".
+    """
+    if scheme.family != key.family:
+        raise AlgorithmError("key.kind", f"{scheme.name} does not go with a key of the kind {key.family}")
+    handle: Any = key.handle
+    if scheme.family == "sm2":
+        handle.verify_digest(signature, content.sm2_digest(handle.point))
+    elif scheme.digest is None:
+        ed25519.verify(handle, signature, content.octets())
+    elif scheme.family == "ec":
+        handle.verify(signature, content.digest(scheme.digest), _HASHES[scheme.digest], prehashed=True)
+    else:
+        taken, digest = content.digest(scheme.digest), _HASHES[scheme.digest]
+        rsa.verify(handle, signature, taken, digest, scheme.salt_length, prehashed=True)
 
 
 def _verify_sm2(key: sm2.PublicKey, _: SignatureScheme, signature: bytes, message: bytes, user_id: bytes) -> None:

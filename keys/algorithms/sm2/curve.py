@@ -50,8 +50,13 @@ def read_point(octets: bytes) -> bytes:
 
 def message_digest(point: bytes, message: bytes, user_id: bytes) -> bytes:
     """Gives e = SM3(Z‖M), 32 bytes, for an uncompressed point (GB/T 32918.2 §5.5 and §6.1)."""
+    return sm3(identity_digest(point, user_id) + message)
+
+
+def identity_digest(point: bytes, user_id: bytes) -> bytes:
+    """Gives Z, 32 bytes: what of a signature's input depends on the signer (GB/T 32918.2 §5.5)."""
     length = (8 * len(user_id)).to_bytes(2, "big")
-    return sm3(sm3(length + user_id + _DOMAIN + point[1:]) + message)
+    return sm3(length + user_id + _DOMAIN + point[1:])
 
 
 def sm3(data: bytes) -> bytes:
