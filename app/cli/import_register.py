@@ -146,13 +146,14 @@ def _statement(
         return token, statement
     if asked.dry_run and asked.keys is None:
         return "", unsigned(asked.issuer, profile.id, profile.version, bulk_claims(facts, at)["bulk"], clock.now())
-    folder = asked.keys
+    folder, opener = asked.keys, asked.passphrase_file
     if folder is None:
         folder = _test_keys(settings, asked.issuer, catalogue)
+        opener = folder / "passphrase"
     elif asked.as_of is None:
         fail("--as-of: 请写明文件内容截至何时 / say as of when the file is", USAGE)
     about = bulk_claims(facts, at)
-    token = signed(about, folder, asked.passphrase_file, asked.issuer, profile.id, profile.version, str(asked.file))
+    token = signed(about, folder, opener, asked.issuer, profile.id, profile.version, str(asked.file))
     return token, open_statement(token, newest_policy(settings).keys)
 
 

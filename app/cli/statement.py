@@ -133,12 +133,13 @@ def _passphrase(folder: Path, file: Path | None) -> bytes:
     from app.settings import Settings
     from keys.custody import passphrase
 
+    if file is not None:
+        # What is said for this one command goes before what is set for all.
+        return passphrase.from_sources(file, None)
     settings = Settings()
     secret = settings.key_passphrase.get_secret_value() if settings.key_passphrase is not None else None
     beside = folder / "passphrase"
-    if file is None and secret is None and beside.exists():
-        file = beside
-    return passphrase.from_sources(file, secret)
+    return passphrase.from_sources(beside if secret is None and beside.exists() else None, secret)
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -101,6 +101,11 @@ def test_refused_rows_are_written_down(fresh: Path, file: Path, tmp_path: Path) 
     assert elsewhere.exists()
 
 
+def test_a_test_key_opens_by_its_own_passphrase_whatever_is_set(fresh: Path, file: Path) -> None:
+    outcome = accord(fresh, "import", str(file), f"--type={TYPE}", f"--issuer={ISSUER}", **SECRET)
+    assert (outcome.code, held(fresh)) == (0, 3), outcome.errors
+
+
 def test_an_issuer_signs_for_its_file(fresh: Path, file: Path) -> None:
     jwk = made_key(fresh)
     assert accord(fresh, "issuer-keys", "import", str(jwk), f"--issuer={ISSUER}").code == 0
