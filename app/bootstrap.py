@@ -29,6 +29,7 @@ from app.usecases.publish_status import StatusPublisher
 from app.usecases.recognize import Recognizer
 from app.usecases.take_statement import StatementTaker
 from app.usecases.verify_lock import LockVerifier
+from app.usecases.verify_signature import SignatureVerifier
 from keys.algorithms.ed25519 import ED25519
 from keys.custody import Signer, files, key_directory, passphrase, pin
 from keys.custody.token import Token
@@ -67,6 +68,9 @@ class Node:
     """What signs the log's checkpoints; None where no log key was made yet."""
     status_lists: StatusPublisher
     uploads: UploadDesk
+    signatures: SignatureVerifier
+    document_limit: int
+    """Bytes of a request with a signed document."""
 
     @property
     def log_key(self) -> NoteKey | None:
@@ -292,6 +296,8 @@ def assemble(settings: Settings, state: StoreState) -> Node:
             public_address(settings, origin.issuer),
         ),
         uploads=UploadDesk(settings.store_path, settings.upload_limit),
+        signatures=SignatureVerifier(recognizer, ring, livemode=origin.livemode),
+        document_limit=settings.document_limit,
     )
 
 

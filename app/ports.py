@@ -13,7 +13,7 @@ from registry.policy import PolicyHistory
 
 if TYPE_CHECKING:
     from registry.errors import StatementRefused
-    from registry.lock import LockEvidence, Possession
+    from registry.evidence import Brought, LockEvidence
     from registry.statement import Statement
 
 
@@ -206,7 +206,7 @@ class Principals(Protocol):
 class LockMaterial(Protocol):
     """What a node holds to judge CA locks by."""
 
-    def evidence(self, possession: "Possession | None") -> "LockEvidence":
+    def evidence(self, brought: "Brought") -> "LockEvidence":
         """The evidence for one question. Raises `StoreError`."""
         ...
 

@@ -21,7 +21,7 @@ from registry.finding import Reason
 from registry.holder import issuer_of, shown_subject
 from registry.jurisdiction import Authority, Jurisdiction
 from registry.lifecycle import Lifecycle
-from registry.lock import JudgedLock
+from registry.lock_pair import pair_of
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.receipt import Origin, details, evidence
@@ -45,7 +45,8 @@ def contact_view(authority: Authority | None, messages: Messages) -> dict[str, A
     }
 
 
-def _reason(reason: Reason, messages: Messages) -> dict[str, Any]:
+def reason_view(reason: Reason, messages: Messages) -> dict[str, Any]:
+    """A reason with its sentence, what can be done, and the office to ask."""
     return {
         "code": reason.code,
         "message": messages.message(reason.code, reason.variant, reason.params),
@@ -56,7 +57,8 @@ def _reason(reason: Reason, messages: Messages) -> dict[str, Any]:
     }
 
 
-def _checks(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
+def checks_view(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
+    """The ten checks, with the digests of what each rested on."""
     sentence = messages.message
     return [
         {
@@ -171,9 +173,13 @@ def _searched(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
     return searched
 
 
-def _certificate(lock: JudgedLock) -> dict[str, Any]:
-    """The certificate that was shown. Of a person neither the name nor the number."""
+def certificate_view(decision: Decision) -> dict[str, Any] | None:
+    """The certificate that was shown, None where none was. Of a person neither the name nor the number."""
+    lock = decision.lock
+    if lock is None:
+        return None
     certificate, subject = lock.certificate, lock.credential.subject
+    pair = None if len(lock.path) < 2 else pair_of(certificate, lock.path[1], decision.query.chain)
     usage = certificate.key_usage
     return {
         "subject": shown_subject(certificate),
@@ -186,7 +192,14 @@ def _certificate(lock: JudgedLock) -> dict[str, Any]:
         "use": certificate.use,
         "not_before": certificate.not_before,
         "not_after": certificate.not_after,
+        "pair": None if pair is None else {"fingerprint": pair.fingerprint, "use": pair.use},
     }
+
+
+def path_view(decision: Decision, messages: Messages) -> list[dict[str, Any]]:
+    """The authorities on the path of a certificate that was shown, up to the anchor."""
+    path = () if decision.lock is None else decision.lock.path[1:]
+    return [_step(certificate, decision.policy.trust, messages) for certificate in path]
 
 
 def _step(certificate: Certificate, trust: Trust, messages: Messages) -> dict[str, Any]:
@@ -208,8 +221,8 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
     view: dict[str, Any] = {
         "decision": decision.outcome,
         "label": messages.label(decision.outcome, genuineness=decision.purpose.genuineness),
-        "reasons": [_reason(reason, messages) for reason in decision.reasons],
-        "checks": _checks(decision, messages),
+        "reasons": [reason_view(reason, messages) for reason in decision.reasons],
+        "checks": checks_view(decision, messages),
         "conditions": [_condition(entry.condition, entry.state, messages) for entry in decision.conditions],
         "agreement": None
         if agreement is None
@@ -230,8 +243,8 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
         "livemode": origin.livemode,
     }
     if decision.lock is not None:
-        view["certificate"] = _certificate(decision.lock)
-        view["path"] = [_step(certificate, decision.policy.trust, messages) for certificate in decision.lock.path[1:]]
+        view["certificate"] = certificate_view(decision)
+        view["path"] = path_view(decision, messages)
     if decision.searched:
         view["searched"] = _searched(decision, messages)
     return view

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     """Where others reach this node, as status lists say it; the issuer's name where that is an address."""
     upload_limit: int = 1_000_000_000
     """Bytes of a register's file that is uploaded."""
+    document_limit: int = 8_000_000
+    """Bytes of a request with a signed document; of a longer document the digest is given, or the command is used."""
     access_log: bool = True
     """Whether to log a line per request: method, route, status and time, never a number or a name."""
     fetch_private: bool = False

@@ -42,7 +42,7 @@ from registry.canonical import canonical_json, digest
 from registry.decision import Decision, decide
 from registry.document import PolicyDocument
 from registry.dossier import Dossier
-from registry.lock import Possession
+from registry.evidence import Brought, Possession
 from registry.query import RecognitionQuery
 from registry.trust import key_digest
 from registry.verification import verify as verify_dossier
@@ -162,7 +162,7 @@ def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes
         certificate, now = read_certificate(der), clock.now()
         query = RecognitionQuery(certificate=certificate, valid_at=now, known_at=now, **asked)
         possession = Possession(message=limits[place][3], signature=signature)
-        lock = material.evidence(possession)
+        lock = material.evidence(Brought(shown=possession))
         dossier = Dossier(query=query, profile=profile, policy=policy, held=(), registers=(), lock=lock)
         _recognized(decide(query, verify_dossier(dossier), ()))
 

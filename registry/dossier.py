@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from registry.credential import Credential
-from registry.lock import LockEvidence
+from registry.evidence import LockEvidence
 from registry.log.checkpoint import TreeHead
 from registry.policy import Policy
 from registry.profile import CredentialProfile

@@ -8,21 +8,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Protocol
 
 from msgspec import Struct
 
 from keys.algorithm_policy import allowed
-from keys.algorithms.raw import as_der, default_scheme
-from keys.algorithms.schemes import load_key, scheme_from_identifier
-from keys.algorithms.schemes import verify as verify_signature
+from keys.algorithms.schemes import SignatureScheme, VerifyingKey, load_key, scheme_from_identifier
 from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.path_validation.errors import PathError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import COMPROMISES, KnownCrl, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import COMPROMISES, RevocationPolicy, RevocationVerdict, judge
 from registry.canonical import digest
 from registry.credential import Credential
+from registry.evidence import DocumentSignature, Established, LockEvidence
 from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
 from registry.holder import UNNAMED, credential_of, issuer_of, names_of
 from registry.identifiers import comparable
@@ -30,6 +28,7 @@ from registry.jurisdiction import Authority, office_for
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
+from registry.shown_signature import by_deadline, scheme_of, verify_shown
 from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 
 _SKEW = timedelta(minutes=5)
@@ -38,48 +37,6 @@ _SKEW = timedelta(minutes=5)
 _NO_HOLDERS = frozenset(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 3, 8, 9))
 _GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "status.suspended": 4, "status.revoked": 5}
 _RELYING_PARTY: Params = {"facts": "relying_party", "count": 1}
-
-
-class Possession(Struct, frozen=True, kw_only=True):
-    """A signature that is to show that the holder has the key, and over what.
-
-    `problem` is the code of what is wrong with the challenge itself: unknown, expired, used, or for somebody else.
-    """
-
-    message: bytes
-    signature: bytes
-    problem: str | None = None
-    expires_at: datetime | None = None
-
-
-class PathFinder(Protocol):
-    """Finds certification paths. Raises `PathError` where there is none."""
-
-    def find_all(
-        self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
-    ) -> tuple[Path, ...]:
-        """The paths from the leaf to the anchors, one through each of its issuers, valid at the instant."""
-        ...
-
-
-class RevocationEvidence(Protocol):
-    """The revocation lists that a node holds."""
-
-    def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownCrl]:
-        """The lists by an authority that were known then and could tell of one of its certificates.
-
-        The newest, the newest issued before the certificate's end, and whichever listed it and was followed by one
-        that does not. Each signature was verified when the list was taken in.
-        """
-        ...
-
-
-class LockEvidence(Struct, frozen=True, kw_only=True):
-    """What came with the question, and what the node holds to judge it by."""
-
-    possession: Possession | None
-    paths: PathFinder
-    revocation: RevocationEvidence
 
 
 class Revocation(Struct, frozen=True, kw_only=True):
@@ -107,7 +64,9 @@ class JudgedLock(Struct, frozen=True, kw_only=True):
     issuer: Authority | None
     algorithm_policy: str
     signed: str | None
-    """The digest of what was signed to show possession."""
+    """The digest of what was signed to show possession; of a document's signature that of the signature itself."""
+    document: DocumentSignature | None
+    established: Established | None
 
 
 class LockCase(Struct, frozen=True, kw_only=True):
@@ -178,7 +137,11 @@ def _best(found: Sequence[tuple[Path, Revocation]]) -> tuple[Path, Revocation]:
 
 
 def _algorithms(case: LockCase, path: Path | None) -> Finding:
-    """What the algorithms of lock and path are worth at `known_at`: a caller's `valid_at` never relaxes it."""
+    """What the algorithms of lock and path are worth.
+
+    Judged at the earliest proven existence of the signature, else at `known_at`: neither a caller's `valid_at` nor a
+    claimed signing time relaxes it.
+    """
     certificates = (case.certificate, case.certificate) if path is None else path.certificates
     try:
         signed = [
@@ -186,32 +149,50 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
             for subject, issuer in pairwise(certificates)
         ]
         own = load_key(case.certificate.spki)
+        scheme = scheme_of(case.evidence.shown, own)
     except KeysError as error:
         return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": error.detail})
+    signed_at, issued_by = _existed(case)
     # Most paths are of one kind of key throughout, of which it is asked once.
-    kinds = {(scheme.name, key.family, key.bits, key.curve): (scheme, key) for scheme, key in signed}
-    scheme = default_scheme(own)
-    kinds.setdefault((scheme.name, own.family, own.bits, own.curve), (scheme, own))
-    for scheme, key in kinds.values():
-        why = allowed(case.policy.algorithms.rules, scheme, key, case.query.known_at)
+    kinds: dict[tuple[str, str, int, str | None, datetime], tuple[SignatureScheme, VerifyingKey]] = {
+        (entry.name, key.family, key.bits, key.curve, issued_by): (entry, key) for entry, key in signed
+    }
+    kinds.setdefault((scheme.name, own.family, own.bits, own.curve, signed_at), (scheme, own))
+    for (*_, instant), (entry, key) in kinds.items():
+        why = allowed(case.policy.algorithms.rules, entry, key, instant)
         if why is not None:
             return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": why})
     return _passed("format", "lock.readable")
 
 
+def _existed(case: LockCase) -> tuple[datetime, datetime]:
+    """By when the signature, and by when its certificate, is known to have existed."""
+    established, known_at = case.evidence.established, case.query.known_at
+    if established is None or established.proven is None:
+        return known_at, known_at
+    instant = established.proven.instant
+    return instant, instant if established.binds_certificate else known_at
+
+
 def _signature(case: LockCase) -> Finding:
-    """Possession: the signature over the challenge, judged now."""
-    possession = case.evidence.possession
-    if possession is None:
+    """Possession: the signature over the challenge, judged now; or the signature over a document."""
+    shown, established = case.evidence.shown, case.evidence.established
+    if shown is None:
         return case.finding("signature", "indeterminate", "signature.missing", "certificate")
-    if possession.problem is not None:
-        given = {} if possession.expires_at is None else {"expires_at": possession.expires_at}
-        return case.finding("signature", "failed", possession.problem, "", given)
+    document = isinstance(shown, DocumentSignature)
+    if not isinstance(shown, DocumentSignature) and shown.problem is not None:
+        given = {} if shown.expires_at is None else {"expires_at": shown.expires_at}
+        return case.finding("signature", "failed", shown.problem, "", given)
     try:
-        key = load_key(case.certificate.spki)
-        verify_signature(key, default_scheme(key), as_der(key, possession.signature), possession.message)
-    except KeysError:
-        return case.finding("signature", "failed", "signature.wrong")
+        verify_shown(shown, case.certificate)
+    except KeysError as error:
+        if not document:
+            return case.finding("signature", "failed", "signature.wrong")
+        variant = "document" if error.code == "signature.wrong" else "form"
+        return case.finding("signature", "failed", "signature.wrong", variant, {"why": error.detail})
+    if isinstance(shown, DocumentSignature):
+        result, code, variant, params = by_deadline(shown, None if established is None else established.proven)
+        return case.finding("signature", result, code, variant, params)
     return _passed("signature", "signature.verified")
 
 
@@ -222,6 +203,7 @@ def _freshness_limits(max_age: timedelta) -> RevocationPolicy:
 
 def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
     query, evidence, usage = case.query, case.evidence, issuer.key_usage
+    proven = None if evidence.established is None else evidence.established.proven
     # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
     may_sign = usage is None or "cRLSign" in usage
     return judge(
@@ -234,6 +216,7 @@ def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> R
         policy=_freshness_limits(case.profile.max_age),
         distribution_points=certificate.distribution_points,
         is_ca=certificate.is_ca,
+        proven_time=None if proven is None else proven.instant,
     )
 
 
@@ -395,6 +378,13 @@ def _attributes(certificate: Certificate) -> dict[str, str]:
         return {"use": certificate.use}
 
 
+def _signed(case: LockCase) -> str | None:
+    shown = case.evidence.shown
+    if shown is None:
+        return None
+    return shown.name if isinstance(shown, DocumentSignature) else digest(shown.message)
+
+
 def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
     """The findings of all checks but `agreement`. Total: whatever a lock, a list or an asker could hold."""
     # Both signatures are verified one after the other: the second finds everything still in the processor's cache.
@@ -425,6 +415,8 @@ def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
         credential=credential,
         issuer=issuer,
         algorithm_policy=case.policy.algorithms.digest,
-        signed=None if case.evidence.possession is None else digest(case.evidence.possession.message),
+        signed=_signed(case),
+        document=shown if isinstance(shown := case.evidence.shown, DocumentSignature) else None,
+        established=case.evidence.established,
     )
     return checks, judged

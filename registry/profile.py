@@ -22,6 +22,10 @@ EVIDENCE = ("register", "certificate")
 """How a credential proves itself: by its register's entry, or as a certificate by signature and path."""
 
 
+TOLD_ROLES = ("legal_representative",)
+"""The roles of a holder in a company that words in a certificate tell. Who has none is the company itself."""
+
+
 class NumberVerdict(Struct, frozen=True, kw_only=True):
     """What can be said of a number by itself."""
 
@@ -125,6 +129,8 @@ class CredentialProfile:
     """The steps that an issuer may state; None where it states none, as a certificate's life is told by lists."""
     bases: Mapping[str, tuple[LegalBasis, ...]]
     """What the law says about each check of the type; never empty."""
+    role_words: Mapping[str, tuple[str, ...]]
+    """Of a certificate: the words in its subject by which the holder's role in a company is known, by role."""
     columns: Mapping[str, tuple[str, ...]]
     """Headers of a register's file by member (`registry.columns`). Empty: only the members' paths are understood."""
 
@@ -216,6 +222,12 @@ def _read_bases(tables: tuple[Table, ...], parent: Table) -> dict[str, tuple[Leg
     return {check: tuple(special.get(check, general)) for check in CHECKS}
 
 
+def _read_roles(table: Table) -> dict[str, tuple[str, ...]]:
+    words = {role: table.texts(role) for role in TOLD_ROLES if table.has(role)}
+    table.done()
+    return words
+
+
 def read_profile(document: PolicyDocument) -> CredentialProfile:
     """One profile file. Raises `PolicyError`."""
     table = Table(document.source, document.content)
@@ -248,6 +260,7 @@ def read_profile(document: PolicyDocument) -> CredentialProfile:
         catalogue=catalogue,
         lifecycle=read_lifecycle(table.table("lifecycle")) if table.has("lifecycle") else None,
         bases=_read_bases(table.tables("legal_basis", at_least=1), table),
+        role_words=_read_roles(table.table("roles")) if table.has("roles") else {},
         columns=read_columns(table.table("columns"), attributes) if table.has("columns") else {},
     )
     table.done()

@@ -204,7 +204,8 @@ class _Reference(Struct, frozen=True, kw_only=True):
     chain: tuple[Certificate, ...] = ()
 
 
-def _read_certificate(members: Members, path: str, value: Any) -> Certificate | None:
+def read_certificate_member(members: Members, path: str, value: Any) -> Certificate | None:
+    """The certificate at a path, or None; notes what is wrong with it."""
     code, params = "query.wrong_kind", {"name": path, "wanted": "text"}
     if isinstance(value, str):
         try:
@@ -229,7 +230,7 @@ def read_chain(members: Members) -> tuple[Certificate, ...]:
     if len(given) > MAX_CHAIN:
         members.fault("chain", "query.too_long", name="chain", limit=str(MAX_CHAIN))
         return ()
-    read = [_read_certificate(members, f"chain/{place}", value) for place, value in enumerate(given)]
+    read = [read_certificate_member(members, f"chain/{place}", value) for place, value in enumerate(given)]
     return tuple(entry for entry in read if entry is not None)
 
 
@@ -239,7 +240,7 @@ def _read_reference(members: Members | None) -> _Reference:
     content = members.content
     certificate = None
     if content.get("certificate") is not None:
-        certificate = _read_certificate(members, "certificate", content["certificate"])
+        certificate = read_certificate_member(members, "certificate", content["certificate"])
     identity, type_id = members.text("id", MAX_NUMBER), members.text("type", MAX_NUMBER)
     number, issuer = members.text("number", MAX_NUMBER), members.text("issuer", MAX_NUMBER)
     given = {key for key, value in content.items() if value is not None}

@@ -11,9 +11,11 @@ from registry.canonical import canonical_json, digest, unguarded_canonical_json
 from registry.credential import standing
 from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
+from registry.evidence import ProvenTime
 from registry.finding import CHECKS, Params, Reason
 from registry.lock import JudgedLock
 from registry.log.checkpoint import TreeHead
+from registry.signers import SignatureAnswer, SignerAnswer
 from registry.trust import AcceptedList
 
 RECEIPT_TYPE = "recognition-receipt+jwt"
@@ -152,16 +154,22 @@ def digests(decision: Decision) -> dict[str, str | None]:
 
 def _lock(lock: JudgedLock) -> dict[str, Any]:
     """What a lock was judged by: its certificate and path by fingerprint, the lists, the challenge that it signed."""
+    proven = None if lock.established is None else lock.established.proven
     return {
         "certificate": lock.certificate.fingerprint,
         "path": [certificate.fingerprint for certificate in lock.path],
         "revocation_lists": [] if lock.revocation is None else list(lock.revocation.lists),
         "signed": lock.signed,
+        **({} if proven is None else {"proven_time": time_statement(proven)}),
     }
 
 
-def claims(decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: str) -> dict[str, Any]:
+def claims(
+    decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: str, answer: SignatureAnswer | None = None
+) -> dict[str, Any]:
     """The claims of a receipt. `evaluated_at` also gives `iat`, in whole seconds.
+
+    `answer`: that on the signatures of a document, of which `decision` is the one on the signer who decides.
 
     There is no `exp`: a receipt says what was true, for ever. The core is not repeated: it follows, byte for byte,
     from the query and the versions that `digests` names.
@@ -175,21 +183,62 @@ def claims(decision: Decision, origin: Origin, *, evaluated_at: datetime, jti: s
         "software": origin.software,
         "query": query,
         "query_hash": digest(unguarded_canonical_json(query)),
-        "decision": decision.outcome,
-        "reasons": [reason.code for reason in decision.reasons],
+        "decision": decision.outcome if answer is None else answer.panel.outcome,
+        "reasons": [reason.code for reason in (decision.reasons if answer is None else answer.panel.reasons)],
         "checks": {entry.check: entry.result for entry in decision.checks},
         "conditions": {entry.condition.id: entry.state for entry in decision.conditions},
         "agreement": _agreement(decision.agreement),
         "credential": _credential(decision),
         "valid_at": decision.query.valid_at,
         "known_at": decision.query.known_at,
-        "time_source": "asserted",
+        "time_source": "asserted" if proven_time(decision) is None else "proven",
         "evaluated_at": evaluated_at,
         "digests": digests(decision),
         "fresh_until": decision.fresh_until,
         **({} if decision.lock is None else {"lock": _lock(decision.lock)}),
+        **({} if answer is None else {"signature": signature_statement(answer)}),
         **({} if decision.head is None else {"log": _log(decision.head)}),
     }
+
+
+def proven_time(decision: Decision) -> ProvenTime | None:
+    """The instant by which the signature that was shown is proven to have existed; None where nothing proves any."""
+    established = None if decision.lock is None else decision.lock.established
+    return None if established is None else established.proven
+
+
+def signature_statement(answer: SignatureAnswer) -> dict[str, Any]:
+    """What a receipt says of a document's signatures: from its time on it proves that these values existed."""
+    requirement = answer.requirement
+    return {
+        "digest": answer.message,
+        "format": answer.dialect or "raw",
+        "content": dict(answer.content),
+        "requirement": None
+        if requirement is None
+        else {**requirement.counts, "same_subject": requirement.same_subject},
+        "signers": [_signer(signer) for signer in answer.signers],
+    }
+
+
+def _signer(signer: SignerAnswer) -> dict[str, Any]:
+    decision = signer.signed.decision
+    proven = None if decision is None else proven_time(decision)
+    document = signer.signature
+    return {
+        "signature": document.name,
+        "certificate": None if signer.certificate is None else signer.certificate.fingerprint,
+        "role": signer.signed.role,
+        "decision": "indeterminate" if decision is None else decision.outcome,
+        "reasons": [] if decision is None else [reason.code for reason in decision.reasons],
+        "claimed_time": None if document.signer is None else document.signer.claimed_time,
+        "proven_time": None if proven is None else time_statement(proven),
+    }
+
+
+def time_statement(proven: ProvenTime) -> dict[str, Any]:
+    """A proven time, with the digest of what proves it."""
+    return {"instant": proven.instant, "kind": proven.kind, "by": proven.name, "digest": proven.digest}
 
 
 def _log(head: TreeHead) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from registry.catalogue import Listing
 from registry.credential import Credential, CredentialState, Event, credential_id
 from registry.document import LegalBasis, LocalText
 from registry.dossier import Dossier, HeldCredential, RegisterState
+from registry.evidence import LockEvidence
 from registry.field import Field
 from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
 from registry.identifiers import compact, comparable
 from registry.jurisdiction import Authority, competent, office_for
-from registry.lock import JudgedLock, LockCase, LockEvidence, judge_lock
+from registry.lock import JudgedLock, LockCase, judge_lock
 from registry.log.checkpoint import TreeHead
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose

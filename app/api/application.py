@@ -8,18 +8,20 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from app.api import desk_schemas, docs, schemas
+from app.api import desk_schemas, docs, schemas, signature_schemas
 from app.api.locks import CHALLENGES, VERIFICATIONS, ChallengeEndpoint, VerificationEndpoint
 from app.api.middleware import REFUSED, Envelope, refuse
 from app.api.openapi import (
     add_examples,
     declare_challenges,
     declare_recognitions,
+    declare_signatures,
     declare_verifications,
     merge_schemas,
 )
 from app.api.recognitions import RECOGNITIONS, RecognitionEndpoint
 from app.api.routes import build_router
+from app.api.signatures import SIGNATURES, SignatureEndpoint
 from app.bootstrap import Node
 
 DESCRIPTION = (
@@ -44,12 +46,14 @@ def lean_routes(node: Node) -> dict[str, ASGIApp]:
         RECOGNITIONS: RecognitionEndpoint(node),
         CHALLENGES: ChallengeEndpoint(node),
         VERIFICATIONS: VerificationEndpoint(node),
+        SIGNATURES: SignatureEndpoint(node),
     }
 
 
 _BODIES = (
     schemas.ChallengeRequest,
     schemas.LockVerification,
+    signature_schemas.DocumentSignature,
     desk_schemas.ObjectionAnswer,
     desk_schemas.ObjectionSubmission,
     desk_schemas.StatementSubmission,
@@ -62,6 +66,7 @@ def _declarations() -> Iterator[tuple[str, dict[str, Any]]]:
         RECOGNITIONS: declare_recognitions(),
         CHALLENGES: declare_challenges(),
         VERIFICATIONS: declare_verifications(),
+        SIGNATURES: declare_signatures(),
     }
     for path, operations in declared.items():
         for operation in operations:

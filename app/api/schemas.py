@@ -151,6 +151,13 @@ class Searched(Strict):
     age_seconds: int | None
 
 
+class LockPair(Strict):
+    """The other certificate of the same lock, where it came along."""
+
+    fingerprint: str
+    use: Literal["signing", "encryption"]
+
+
 class ShownCertificate(Strict):
     """The certificate that was shown, without a natural person's name and number. Both ends of its validity count."""
 
@@ -164,6 +171,7 @@ class ShownCertificate(Strict):
     use: Literal["signing", "encryption", "both", "ca"]
     not_before: Instant
     not_after: Instant
+    pair: LockPair | None = None
 
 
 class PathStep(Strict):
@@ -192,14 +200,25 @@ class Challenge(Strict):
     expires_at: Instant
 
 
+class SignatureEvidence(Strict):
+    """Evidence with a signature: base64 of a timestamp token or an OCSP response, or a receipt of this node."""
+
+    kind: Literal["timestamp", "ocsp", "receipt"]
+    value: Annotated[str, Field(min_length=1)]
+
+
 class LockVerification(Strict):
-    """An answer to a challenge. `signature` is base64 of DER or r‖s (SM2, ECDSA) or of the RSA signature."""
+    """An answer to a challenge: base64 of DER or r‖s (SM2, ECDSA), of an RSA signature, or of a CMS message.
+
+    A CMS message may hold the certificate; of a bare signature it must be given.
+    """
 
     challenge_id: Annotated[str, Field(min_length=1, max_length=2048)]
-    certificate: Annotated[str, Field(min_length=1)]
+    certificate: Annotated[str, Field(min_length=1)] | None = None
     chain: Annotated[list[str], Field(max_length=8)] | None = None
-    signature: Annotated[str, Field(min_length=1, max_length=4096)]
-    signature_format: Literal["raw"]
+    signature: Annotated[str, Field(min_length=1, max_length=60_000)]
+    signature_format: Literal["raw", "cms"]
+    evidence: Annotated[list[SignatureEvidence], Field(max_length=16)] | None = None
     jurisdiction: ShortText
     purpose: ShortText
     relying_party: ShortText

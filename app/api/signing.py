@@ -6,11 +6,12 @@ from datetime import datetime
 from app.bootstrap import Node
 from app.usecases.issue_receipt import issue_receipt
 from registry.decision import Decision
+from registry.signers import SignatureAnswer
 
 
-async def signed_receipt(decision: Decision, node: Node, now: datetime) -> str:
+async def signed_receipt(decision: Decision, node: Node, now: datetime, answer: SignatureAnswer | None = None) -> str:
     """A receipt over the decision. Raises CustodyError where the key cannot be reached: then there is no answer."""
     if node.signer.remote:
         # A token may take its time, or never answer: other requests go on.
-        return await asyncio.to_thread(issue_receipt, decision, node.origin, node.signer, now)
-    return issue_receipt(decision, node.origin, node.signer, now)  # a thread would cost as much as the signature
+        return await asyncio.to_thread(issue_receipt, decision, node.origin, node.signer, now, answer)
+    return issue_receipt(decision, node.origin, node.signer, now, answer)  # a thread costs as much as the signature

@@ -95,6 +95,8 @@ class Messages:
         if not (local.hour or local.minute or local.second):
             return day
         hands = f"{local.hour:02}:{local.minute:02}"
+        if local.second:
+            hands += f":{local.second:02}"
         return f"{day}{hands}（北京时间）" if self._chinese else f"{day} {hands} (Beijing time)"
 
     def _fill(self, template: _Template, params: Params) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from registry.lock import LockEvidence, PathFinder, Possession, RevocationEvidence
+from registry.evidence import Brought, LockEvidence, PathFinder, RevocationEvidence
 
 
 class RefreshingRevocation(RevocationEvidence, Protocol):
@@ -19,7 +19,9 @@ class HeldLockMaterial:
     def __init__(self, revocation: RefreshingRevocation, paths: PathFinder) -> None:
         self._revocation, self._paths = revocation, paths
 
-    def evidence(self, possession: Possession | None) -> LockEvidence:
+    def evidence(self, brought: Brought) -> LockEvidence:
         """The evidence for one question, with every list that has come in so far. Raises `StoreError`."""
         self._revocation.refresh()
-        return LockEvidence(possession=possession, paths=self._paths, revocation=self._revocation)
+        return LockEvidence(
+            shown=brought.shown, stapled=brought.stapled, paths=self._paths, revocation=self._revocation
+        )

@@ -8,13 +8,16 @@ from app.ports import LockMaterial, Lookup, RegisterReader
 from registry.decision import Decision, decide
 from registry.dossier import Dossier, RegisterState
 from registry.errors import Fault, QueryRefused
+from registry.establish import established
+from registry.evidence import Brought, DocumentSignature, LockEvidence
 from registry.holder import serial_text
-from registry.lock import LockEvidence, Possession
 from registry.period import format_instant
 from registry.policy import Policy, PolicyHistory
 from registry.profile import CredentialProfile
 from registry.query import Question, RecognitionQuery, bind, profile_for, read_question
 from registry.verification import verify
+
+_NOTHING = Brought()
 
 
 class Recognizer:
@@ -51,20 +54,20 @@ class Recognizer:
         question = read_question(content, now, written=written)
         return question, await self.answer(question)
 
-    async def answer(self, question: Question, possession: Possession | None = None) -> Decision:
-        """The decision on a question; `possession` shows that the holder of a lock was there.
+    async def answer(self, question: Question, brought: Brought = _NOTHING) -> Decision:
+        """The decision on a question; `brought` shows that the holder of a lock was there, or signed.
 
         Raises `QueryRefused` for a question that cannot be asked of the policy and `StoreError` when the store fails.
         """
         while True:
             policies = self._policies
-            decision, generation = await self._decide(question, self.policy_at(question.known_at), possession)
+            decision, generation = await self._decide(question, self.policy_at(question.known_at), brought)
             if generation == policies.generation:
                 return decision
             # Somebody entered policy since we read it: the answer must rest on what the store held.
             self._policies = await self._reader.policies()
 
-    async def _decide(self, question: Question, policy: Policy, possession: Possession | None) -> tuple[Decision, int]:
+    async def _decide(self, question: Question, policy: Policy, brought: Brought) -> tuple[Decision, int]:
         profile = profile_for(question, policy)
         if profile is None:
             return await self._decide_by_id(question, policy)
@@ -72,7 +75,9 @@ class Recognizer:
         if query.certificate is not None:
             serial = profile.number.normalise(serial_text(query.certificate.serial))
             lookup = await self._reader.find(profile.id, serial, None, query.known_at)
-            evidence = self._locks.evidence(possession)
+            evidence = self._locks.evidence(brought)
+            if isinstance(brought.shown, DocumentSignature):
+                query, evidence = established(query, profile, policy, evidence, dated=question.asked_valid_at)
             return _judge(query, profile, policy, lookup, (), evidence), lookup.snapshot.generation
         if query.number is None:
             lookup = Lookup(found=(), snapshot=await self._reader.snapshot())

@@ -19,7 +19,7 @@ from keys.errors import KeysError, MalformedError
 from keys.revocation import names
 from keys.revocation.crl import RevocationList, read_crl, verify_crl
 from keys.revocation.distribution import Scope
-from registry.lock import RevocationEvidence
+from registry.evidence import RevocationEvidence
 from registry.period import format_instant
 from registry.trust import Trust, TrustAnchor
 

@@ -112,6 +112,7 @@ def test_a_lock_that_counts_is_recognized_with_everything_it_rests_on(place: Pla
         "use": "signing",
         "not_before": instant(world.now - 365 * DAY),
         "not_after": instant(world.now + 365 * DAY),
+        "pair": None,
     }
     assert [(step["fingerprint"], step["trust_anchor"]) for step in answer["path"]] == [
         (digest(authority.chain[0]), "test-sichuan"),

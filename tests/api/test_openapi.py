@@ -16,6 +16,7 @@ from tests.api.service import JSON, LANGUAGES, Service, example_questions, link,
 EXAMPLES = {entry["answer"]["decision"]: entry for entry in examples()}
 METHODS = {"get", "post"}
 TAKEN = {
+    ("/v1/ca/signatures", "post"),
     ("/v1/recognitions", "post"),
     ("/v1/recognitions", "get"),
     ("/v1/credentials", "get"),

@@ -37,6 +37,7 @@ def literals(package: object) -> set[str]:
 FAMILIES = (
     "number.",
     "signature.",
+    "signers.",
     "path.",
     "issuer.",
     "status.",
@@ -65,6 +66,8 @@ PROBLEMS = (
     "row.",
     "file.",
     "import.",
+    "document.",
+    "digest.",
 )
 
 

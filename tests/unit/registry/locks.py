@@ -18,8 +18,8 @@ from keys.revocation.judgement import KnownCrl
 from registry.decision import Decision, decide
 from registry.document import PolicyDocument
 from registry.dossier import Dossier, HeldCredential
+from registry.evidence import LockEvidence, Possession
 from registry.finding import Finding
-from registry.lock import LockEvidence, Possession
 from registry.policy import Policy, build_policy
 from registry.query import RecognitionQuery, bind, read_question
 from registry.trust import key_digest
@@ -212,7 +212,7 @@ def judge(
         possession = possession_of(lock) if isinstance(lock, Issued) else None
     query = ask(lock, policy, **members)
     evidence = LockEvidence(
-        possession=possession,
+        shown=possession,
         paths=finder or PathFinder(),
         revocation=shelf() if lists is None else lists,
     )

@@ -8,8 +8,8 @@ import pytest
 from keys.algorithm_policy import DEFAULT_PATH
 from registry.canonical import digest
 from registry.document import LocalText
+from registry.evidence import Possession
 from registry.finding import CHECKS
-from registry.lock import Possession
 from tests.support.pki import (
     AT,
     Key,

@@ -9,8 +9,8 @@ from msgspec.structs import replace as replace_struct
 
 from registry.decision import OUTCOMES
 from registry.dossier import HeldCredential
+from registry.evidence import Possession
 from registry.holder import credential_of
-from registry.lock import Possession
 from tests.support.pki import (
     AT,
     ENCRYPTION_USAGE,

@@ -1,0 +1,86 @@
+"""Signatures of documents over HTTP: `POST /v1/ca/signatures`, as JSON or as the CMS message itself."""
+
+import asyncio
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from app import clock
+from app.api.body import parse_json, read_octets, read_parameters
+from app.api.middleware import header, request_language, send_bytes
+from app.api.problems import problem
+from app.api.signing import signed_receipt
+from app.bootstrap import Node
+from app.messages import messages, negotiate
+from app.presentation import to_json
+from app.signature_presentation import signature_view
+from app.usecases.signature_request import SignatureRequest, read_request
+
+SIGNATURES = "/v1/ca/signatures"
+CMS_TYPES = ("application/cms", "application/pkcs7-mime", "application/pkcs7-signature")
+LINK_PARAMETERS = (
+    "jurisdiction",
+    "purpose",
+    "relying_party",
+    "valid_at",
+    "known_at",
+    "deadline",
+    "digest",
+    "digest_kind",
+)
+"""What goes with a CMS message that is the body itself."""
+
+_HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"vary", b"Accept-Language, Authorization"),
+)
+_LARGE = 256 * 1024  # bytes that are read beside the event loop
+
+
+class SignatureEndpoint:
+    """`POST /v1/ca/signatures`."""
+
+    path = SIGNATURES
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with 200 whatever the decision."""
+        if scope["method"] != "POST":
+            raise HTTPException(405, headers={"Allow": "POST"})
+        scope["route"] = self
+        media_type = (header(scope, b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
+        if media_type != "application/json" and media_type not in CMS_TYPES:
+            raise problem("request.media_type")
+        parameters = read_parameters(scope, LINK_PARAMETERS if media_type in CMS_TYPES else ())
+        body = await read_octets(receive, self._node.document_limit)
+        if len(body) > _LARGE:
+            request = await asyncio.to_thread(_read, body, media_type, parameters)
+        else:
+            request = _read(body, media_type, parameters)
+        await send_bytes(send, 200, await self._answer(request, scope), list(_HEADERS))
+
+    async def _answer(self, request: SignatureRequest, scope: Scope) -> bytes:
+        node = self._node
+        answer = await node.signatures.verify(request)
+        catalogue = messages(negotiate(request_language(scope)))
+        now = clock.now()
+        view = signature_view(answer, catalogue, node.origin)
+        view["evaluated_at"] = now
+        view["receipt"] = await signed_receipt(answer.decision, node, now, answer)
+        view["request_id"] = scope["request_id"]
+        return to_json(view)
+
+
+def _read(body: bytes, media_type: str, parameters: dict[str, str]) -> SignatureRequest:
+    given: Any = parse_json(body) if media_type not in CMS_TYPES else _message(body, parameters)
+    return read_request(given, clock.now())
+
+
+def _message(body: bytes, parameters: dict[str, str]) -> dict[str, Any]:
+    """The request that a CMS message with parameters is: DER, or one PEM block as `openssl` writes it."""
+    signature: str | bytes = body.decode("latin-1") if body.lstrip().startswith(b"-----BEGIN ") else body
+    return {**parameters, "signature": signature, "signature_format": "cms"}

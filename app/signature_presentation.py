@@ -1,0 +1,79 @@
+"""Answers on signatures of documents as people and programs read them, in one language."""
+
+from typing import Any
+
+from app.messages import Messages
+from app.presentation import answer_view, certificate_view, checks_view, path_view, reason_view
+from registry.holder import shown_subject
+from registry.receipt import Origin, proven_time, signature_statement, time_statement
+from registry.signers import Countersigned, Requirement, SignatureAnswer, SignerAnswer
+
+
+def signature_view(answer: SignatureAnswer, messages: Messages, origin: Origin) -> dict[str, Any]:
+    """The answer without receipt, `request_id` and `evaluated_at`: that on the signer who decides, and every signer."""
+    panel, decision = answer.panel, answer.decision
+    statement = signature_statement(answer)
+    return answer_view(decision, messages, origin) | {
+        "decision": panel.outcome,
+        "label": messages.label(panel.outcome, genuineness=False),
+        "reasons": [reason_view(reason, messages) for reason in panel.reasons],
+        "time_source": "asserted" if proven_time(decision) is None else "proven",
+        "signature": {name: statement[name] for name in ("digest", "format", "content")},
+        "requirement": None if answer.requirement is None else _requirement(answer, answer.requirement),
+        "signers": [_signer(signer, messages) for signer in answer.signers],
+    }
+
+
+def _requirement(answer: SignatureAnswer, requirement: Requirement) -> dict[str, Any]:
+    missing = answer.panel.missing or {}
+    return {
+        **{str(role): count for role, count in requirement.counts.items()},
+        "same_subject": requirement.same_subject,
+        "met": not any(missing.values()),
+        "missing": dict(missing),
+    }
+
+
+def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
+    """A signer: whose certificate, what was decided of it, when he says that he signed, and since when it is proven."""
+    decision, document = signer.signed.decision, signer.signature
+    view: dict[str, Any] = {
+        "role": signer.signed.role,
+        "signature": document.name,
+        "scheme": None if document.signer is None else document.signer.scheme.name,
+        "claimed_time": None if document.signer is None else document.signer.claimed_time,
+        "proven_time": None,
+        "evidence": [],
+        "countersignatures": [_countersigned(entry) for entry in signer.countersigned],
+        "oddities": [] if document.signer is None else list(document.signer.oddities),
+    }
+    if decision is None or decision.lock is None:
+        missing = messages.message("signature.certificate_missing", "", {})
+        reason = {"code": "signature.certificate_missing", "message": missing}
+        return view | {"decision": "indeterminate", "certificate": None, "path": [], "reasons": [reason], "checks": []}
+    established = decision.lock.established
+    refused = () if established is None else established.refused
+    proven = proven_time(decision)
+    return view | {
+        "decision": decision.outcome,
+        "certificate": certificate_view(decision),
+        "path": path_view(decision, messages),
+        "reasons": [reason_view(reason, messages) for reason in decision.reasons],
+        "checks": checks_view(decision, messages),
+        "valid_at": decision.query.valid_at,
+        "proven_time": None if proven is None else time_statement(proven),
+        "evidence": [
+            {"kind": entry.kind, "digest": entry.digest, "code": entry.code, "detail": entry.detail}
+            for entry in refused
+        ],
+    }
+
+
+def _countersigned(entry: Countersigned) -> dict[str, Any]:
+    certificate = entry.certificate
+    return {
+        "right": entry.right,
+        "subject": None if certificate is None else shown_subject(certificate),
+        "fingerprint": None if certificate is None else certificate.fingerprint,
+        "claimed_time": entry.claimed_time,
+    }

@@ -1,0 +1,193 @@
+"""Judge the signatures of a document: whose they are, whether their locks count, and since when they are proven."""
+
+import hashlib
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from app.usecases.recognize import Recognizer
+from app.usecases.signature_evidence import SignatureReceipt, read_receipts
+from app.usecases.signature_request import SignatureRequest
+from keys.certificate import Certificate
+from keys.cms import SignedData, Signer, find_certificate, parse_cms, verify_countersignature
+from keys.content import DIGESTS, Content, Digested, Octets
+from keys.errors import KeysError
+from keys.key_ring import KeyRing
+from registry.errors import Fault, QueryRefused
+from registry.evidence import Brought, DocumentSignature, RefusedEvidence
+from registry.query import MAX_CHAIN
+from registry.shown_signature import insufficient
+from registry.signers import MAX_SIGNERS, Countersigned, SignatureAnswer, Signed, SignerAnswer, judge_signers, role_of
+
+_NAMES = {"cms.not_signed": "document.not_signed", "cms.no_signer": "document.no_signer"}
+
+
+class SignatureVerifier:
+    """Judges signed documents. Keeps nothing: whoever asks keeps the receipt."""
+
+    def __init__(self, recognizer: Recognizer, ring: KeyRing, *, livemode: bool) -> None:
+        self._recognizer, self._ring, self._livemode = recognizer, ring, livemode
+
+    async def verify(self, request: SignatureRequest) -> SignatureAnswer:
+        """The answer on every signer. Raises `QueryRefused` and `StoreError`."""
+        message, content, found = read_message(request)
+        receipts, refused = read_receipts(request.evidence, self._ring, livemode=self._livemode)
+        stapled = tuple(piece.octets for piece in request.evidence if piece.kind == "ocsp")
+        documents = [
+            (certificate, _document(request, signer, certificate, content, receipts, refused))
+            for signer, certificate in found
+        ]
+        _refuse_insufficient(documents)
+        hints = () if message is None else message.certificates
+        answers = []
+        for certificate, document in documents:
+            signed = Signed(role="unknown", decision=None)
+            if certificate is not None:
+                signed = await self._judged(request, certificate, hints, Brought(shown=document, stapled=stapled))
+            given = (*hints, *([request.certificate] if request.certificate else []), *request.chain)
+            answers.append(
+                SignerAnswer(
+                    signed=signed,
+                    certificate=certificate,
+                    signature=document,
+                    countersigned=_countersigned(document.signer, given),
+                )
+            )
+        return SignatureAnswer(
+            panel=judge_signers([answer.signed for answer in answers], request.requirement),
+            signers=tuple(answers),
+            requirement=request.requirement,
+            message=_digest(request.signature),
+            content=_digests(content, [document for _, document in documents]),
+            dialect=None if message is None else message.dialect,
+        )
+
+    async def _judged(
+        self, request: SignatureRequest, certificate: Certificate, hints: Sequence[Certificate], brought: Brought
+    ) -> Signed:
+        others = [entry for entry in (*request.chain, *hints) if entry != certificate]
+        chain = tuple(dict.fromkeys(others))[: 4 * MAX_CHAIN]
+        question = replace(request.question, certificate=certificate, chain=chain)
+        decision = await self._recognizer.answer(question, brought)
+        return Signed(role=role_of(certificate, decision.profile.role_words), decision=decision)
+
+
+def read_message(
+    request: SignatureRequest,
+) -> tuple[SignedData | None, Content, list[tuple[Signer | None, Certificate | None]]]:
+    """The message, the content, and each signer with the certificate that he names. Raises `QueryRefused`."""
+    if request.format == "raw":
+        if request.content is None:
+            raise _refused("/content", "document.content_missing")
+        return None, request.content, [(None, request.certificate)]
+    message = read_cms(request.signature)
+    if len(message.signers) > MAX_SIGNERS:
+        raise _refused("/signature", "document.too_many_signers", limit=str(MAX_SIGNERS))
+    given = (*message.certificates, *([request.certificate] if request.certificate else []), *request.chain)
+    found = [(signer, find_certificate(signer, given)) for signer in message.signers]
+    if all(certificate is None for _, certificate in found):
+        raise _refused("/certificate", "document.certificate_missing")
+    return message, _content(message, request.content), list(found)
+
+
+def read_cms(octets: bytes) -> SignedData:
+    """A message with at least one signer. Raises `QueryRefused` with what it is instead."""
+    try:
+        return parse_cms(octets)
+    except KeysError as error:
+        raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=error.detail) from None
+
+
+def _content(message: SignedData, given: Content | None) -> Content:
+    """The content inside, or the one given beside the message; where both are there they must be the same."""
+    if message.content is None:
+        if given is None:
+            raise _refused("/content", "document.content_missing")
+        return given
+    inside = Octets(message.content)
+    if given is None:
+        return inside
+    same = (
+        given.kind not in DIGESTS or inside.digest(given.kind) == given.value
+        if isinstance(given, Digested)
+        else given.digest("sha256") == inside.digest("sha256")
+    )
+    if not same:
+        raise _refused("/content", "document.content_other")
+    return inside
+
+
+def _document(
+    request: SignatureRequest,
+    signer: Signer | None,
+    certificate: Certificate | None,
+    content: Content,
+    receipts: Sequence[SignatureReceipt],
+    refused: tuple[RefusedEvidence, ...],
+) -> DocumentSignature:
+    value = request.signature if signer is None else signer.signature
+    name = _digest(value)
+    about = [entry for entry in receipts if certificate is not None and entry.is_about(name, certificate)]
+    others = tuple(
+        RefusedEvidence(
+            kind="receipt",
+            digest=entry.proven.digest,
+            code="receipt.other",
+            detail="the receipt is over another signature, or names another certificate",
+        )
+        for entry in receipts
+        if entry not in about
+    )
+    brought = tuple(piece.octets for piece in request.evidence if piece.kind == "timestamp")
+    return DocumentSignature(
+        signer=signer,
+        value=value,
+        name=name,
+        message=request.signature,
+        content=content,
+        timestamps=(*(() if signer is None else signer.timestamps), *brought),
+        receipts=tuple(entry.proven for entry in about),
+        refused=(*refused, *others),
+        deadline=request.deadline,
+    )
+
+
+def _refuse_insufficient(documents: Sequence[tuple[Certificate | None, DocumentSignature]]) -> None:
+    """A digest by which a signature cannot be judged is the asker's to mend, and no finding about the signer."""
+    for certificate, document in documents:
+        why = None if certificate is None else insufficient(document, certificate)
+        if why is not None:
+            raise _refused("/digest_kind", "digest.insufficient", why=why)
+
+
+def _digests(content: Content, documents: Sequence[DocumentSignature]) -> dict[str, str]:
+    """By what digests a receipt names the content: the one given, or those that its signatures are over."""
+    if isinstance(content, Digested):
+        return {content.kind: content.value.hex()}
+    kinds = {document.signer.digest for document in documents if document.signer is not None}
+    return {kind: content.digest(kind).hex() for kind in sorted(kinds or {"sha256"})}
+
+
+def _countersigned(signer: Signer | None, given: Sequence[Certificate]) -> tuple[Countersigned, ...]:
+    found = []
+    for inner in () if signer is None else signer.countersignatures:
+        certificate = find_certificate(inner, given)
+        right = certificate is not None and _countersigns(inner, signer, certificate)
+        found.append(Countersigned(certificate=certificate, right=right, claimed_time=inner.claimed_time))
+    return tuple(found)
+
+
+def _countersigns(inner: Signer, outer: Signer | None, certificate: Certificate) -> bool:
+    try:
+        verify_countersignature(inner, b"" if outer is None else outer.signature, certificate)
+    except KeysError:
+        return False
+    return True
+
+
+def _digest(octets: bytes) -> str:
+    return f"sha256:{hashlib.sha256(octets).hexdigest()}"
+
+
+def _refused(pointer: str, code: str, **params: str) -> QueryRefused:
+    return QueryRefused(Fault(pointer=pointer, code=code, params=params))

@@ -1,0 +1,118 @@
+"""What is brought and held to judge a CA lock by: signatures made with it, times that are proven, and two ports."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from keys.certificate import Certificate
+from keys.cms import Signer
+from keys.content import Content
+from keys.path_validation.path import Path
+from keys.revocation.judgement import KnownCrl
+
+
+class Possession(Struct, frozen=True, kw_only=True):
+    """A signature that is to show that the holder has the key, and over what.
+
+    `problem` is the code of what is wrong with the challenge itself: unknown, expired, used, or for somebody else.
+    `signer` is the one of a CMS message; None: the signature is bare.
+    """
+
+    message: bytes
+    signature: bytes
+    problem: str | None = None
+    expires_at: datetime | None = None
+    signer: Signer | None = None
+
+
+class ProvenTime(Struct, frozen=True, kw_only=True):
+    """An instant by which a signature is proven to have existed: by a trusted timestamp, or by a receipt of ours.
+
+    `name` is who vouches for it, `digest` that of the evidence.
+    """
+
+    instant: datetime
+    kind: Literal["timestamp", "receipt"]
+    digest: str
+    name: str
+
+
+class RefusedEvidence(Struct, frozen=True, kw_only=True):
+    """Evidence of a time that proves nothing, and why: a stable code and an English detail."""
+
+    kind: Literal["timestamp", "receipt"]
+    digest: str
+    code: str
+    detail: str
+
+
+class DocumentSignature(Struct, frozen=True, kw_only=True):
+    """One signature over a document: by a signer of a CMS message, or bare (`signer` None).
+
+    `value` are its octets, `name` is the digest of them; `message` is what was handed in, whole. `timestamps` are
+    RFC 3161 tokens over the value or the message; `receipts` are times that receipts of this node prove, `refused` is
+    other evidence that proves nothing. `deadline`: by when the signature must be proven to have existed.
+    """
+
+    signer: Signer | None
+    value: bytes
+    name: str
+    message: bytes
+    content: Content
+    timestamps: tuple[bytes, ...] = ()
+    receipts: tuple[ProvenTime, ...] = ()
+    refused: tuple[RefusedEvidence, ...] = ()
+    deadline: datetime | None = None
+
+
+class Brought(Struct, frozen=True, kw_only=True):
+    """What the asker brought with a certificate: a signature by it, and OCSP responses (DER), unread."""
+
+    shown: Possession | DocumentSignature | None = None
+    stapled: tuple[bytes, ...] = ()
+
+
+class PathFinder(Protocol):
+    """Finds certification paths. Raises `PathError` where there is none."""
+
+    def find_all(
+        self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
+    ) -> tuple[Path, ...]:
+        """The paths from the leaf to the anchors, one through each of its issuers, valid at the instant."""
+        ...
+
+
+class RevocationEvidence(Protocol):
+    """The revocation lists that a node holds."""
+
+    def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownCrl]:
+        """The lists by an authority that were known then and could tell of one of its certificates.
+
+        The newest, the newest issued before the certificate's end, and whichever listed it and was followed by one
+        that does not. Each signature was verified when the list was taken in.
+        """
+        ...
+
+
+class Established(Struct, frozen=True, kw_only=True):
+    """What evidence establishes about when a signature was made.
+
+    `proven` is the earliest instant by which it is proven to have existed. `binds_certificate`: the proof covers which
+    certificate the signature is by, not its value alone.
+    """
+
+    proven: ProvenTime | None
+    binds_certificate: bool
+    refused: tuple[RefusedEvidence, ...]
+
+
+class LockEvidence(Struct, frozen=True, kw_only=True):
+    """What came with the question, and what the node holds to judge it by."""
+
+    shown: Possession | DocumentSignature | None
+    paths: PathFinder
+    revocation: RevocationEvidence
+    stapled: tuple[bytes, ...] = ()
+    established: Established | None = None

@@ -1,0 +1,91 @@
+"""Judges a signature that was shown: over a challenge or over a document, bare or by a signer of a CMS message."""
+
+from typing import Any
+
+from keys.algorithms.raw import as_der, default_scheme
+from keys.algorithms.schemes import SCHEMES, SignatureScheme, VerifyingKey, load_key, verify_content
+from keys.algorithms.schemes import verify as verify_signature
+from keys.certificate import Certificate
+from keys.cms import verify_signer
+from keys.content import DIGESTS, Content, Digested, Octets
+from keys.errors import KeysError
+from registry.evidence import DocumentSignature, Possession, ProvenTime
+from registry.finding import Params, Result
+
+_NAMED_BY_DIGEST = {"rsa": "rsa-pkcs1", "ec": "ecdsa"}
+
+
+def scheme_of(shown: Possession | DocumentSignature | None, key: VerifyingKey) -> SignatureScheme:
+    """The scheme of what was shown: a CMS signer names it; a bare signature has its key's, over the digest given.
+
+    Raises AlgorithmError "key.kind".
+    """
+    if shown is not None and shown.signer is not None:
+        return shown.signer.scheme
+    content = shown.content if isinstance(shown, DocumentSignature) else None
+    if isinstance(content, Digested) and content.kind in DIGESTS and key.family in _NAMED_BY_DIGEST:
+        scheme = SCHEMES.get(f"{_NAMED_BY_DIGEST[key.family]}-{content.kind}")
+        if scheme is not None:
+            return scheme
+    return default_scheme(key)
+
+
+def verify_shown(shown: Possession | DocumentSignature, certificate: Certificate) -> None:
+    """Raises `KeysError` unless the certificate's key made the signature over what was to be signed."""
+    content = shown.content if isinstance(shown, DocumentSignature) else Octets(shown.message)
+    if shown.signer is not None:
+        verify_signer(shown.signer, certificate, content)
+        return
+    key = load_key(certificate.spki)
+    scheme = scheme_of(shown, key)
+    if isinstance(shown, DocumentSignature):
+        verify_content(key, scheme, as_der(key, shown.value), content)
+    else:
+        verify_signature(key, scheme, as_der(key, shown.signature), shown.message)
+
+
+def insufficient(document: DocumentSignature, certificate: Certificate) -> str | None:
+    """Why the form in which the content was given cannot show whether the signature is right; None where it can.
+
+    Takes no digest of a stream.
+    """
+    signer = document.signer
+    try:
+        if signer is not None and signer.signed_attributes is not None:
+            if isinstance(document.content, Digested):
+                document.content.digest(signer.digest)
+        else:
+            key = load_key(certificate.spki)
+            _ask(document.content, scheme_of(document, key), key)
+    except KeysError as error:
+        return error.detail if error.code == "digest.insufficient" else None
+    return None
+
+
+def _ask(content: Content, scheme: SignatureScheme, key: VerifyingKey) -> None:
+    """Raises MalformedError "digest.insufficient" where a bare signature needs what the content cannot give."""
+    if scheme.digest is None:
+        content.octets()
+    elif isinstance(content, Digested):
+        point: Any = key.handle
+        content.sm2_digest(point.point) if scheme.family == "sm2" else content.digest(scheme.digest)
+
+
+def by_deadline(document: DocumentSignature, proven: ProvenTime | None) -> tuple[Result, str, str, Params]:
+    """Result, code, variant and values of a right signature: whether it was made in time, where that was asked.
+
+    Only what is proven counts: a claimed time later than the deadline speaks against who claims it, an earlier one
+    speaks for nobody.
+    """
+    deadline = document.deadline
+    claimed = None if document.signer is None else document.signer.claimed_time
+    if proven is not None:
+        params: Params = {"proven_at": proven.instant, "by": proven.name}
+        if deadline is not None and proven.instant > deadline:
+            return "failed", "signature.after_deadline", "", {**params, "deadline": deadline}
+        return "passed", "signature.verified", "proven", params
+    if deadline is None:
+        return "passed", "signature.verified", "document", {}
+    if claimed is not None and claimed > deadline:
+        return "failed", "signature.after_deadline", "claimed", {"deadline": deadline, "claimed_at": claimed}
+    return "indeterminate", "signature.time_unproven", "", {"deadline": deadline}

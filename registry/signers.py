@@ -1,0 +1,225 @@
+"""Several signatures over one document: the answer on all of them, and what is asked of who must have signed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from keys.certificate import Certificate
+from registry.decision import Decision, Outcome
+from registry.document import LegalBasis
+from registry.evidence import DocumentSignature
+from registry.finding import Params, Reason
+from registry.holder import is_organisation, subject_of
+
+Role = Literal["unit", "legal_representative", "unknown"]
+ROLES: tuple[Role, ...] = ("unit", "legal_representative")
+"""The roles that a requirement may ask for."""
+
+MAX_SIGNERS = 16
+_GRAVITY: Mapping[str, int] = {"recognized": 0, "indeterminate": 1, "not_recognized": 2}
+
+
+class Requirement(Struct, frozen=True, kw_only=True):
+    """How many of each role must have signed, each with a certificate of its own; for the same company if so asked."""
+
+    counts: Mapping[Role, int]
+    same_subject: bool
+
+
+class Signed(Struct, frozen=True, kw_only=True):
+    """One signer of a document. `decision` None: nobody gave the certificate, so nothing can be said."""
+
+    role: Role
+    decision: Decision | None
+
+
+class Panel(Struct, frozen=True, kw_only=True):
+    """The answer on a document. `deciding` is the place of the signer whose checks the answer shows.
+
+    `missing`: how many of each role that is asked for have not signed in a way that counts; None without requirement.
+    """
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    deciding: int
+    missing: Mapping[Role, int] | None
+
+
+class Countersigned(Struct, frozen=True, kw_only=True):
+    """A signature over a signer's signature: reported, it changes no answer. `right`: the certificate's key made it."""
+
+    certificate: Certificate | None
+    right: bool
+    claimed_time: datetime | None
+
+
+class SignerAnswer(Struct, frozen=True, kw_only=True):
+    """What is found of one signer. `certificate` None: neither the message nor the asker has it."""
+
+    signed: Signed
+    certificate: Certificate | None
+    signature: DocumentSignature
+    countersigned: tuple[Countersigned, ...] = ()
+
+
+class SignatureAnswer(Struct, frozen=True, kw_only=True):
+    """The answer on a document's signatures, with every signer in the order of the message.
+
+    `message` is the digest of what was handed in as signature, whole; `content` are digests of the content by kind, in
+    hexadecimal; `dialect` is that of CMS, rfc5652 or gm, None for a bare signature.
+    """
+
+    panel: Panel
+    signers: tuple[SignerAnswer, ...]
+    requirement: Requirement | None
+    message: str
+    content: Mapping[str, str]
+    dialect: str | None
+
+    @property
+    def decision(self) -> Decision:
+        """The decision on the signer who decides."""
+        found = self.signers[self.panel.deciding].signed.decision
+        if found is None:
+            raise ValueError("a signer without a decision decides nothing")
+        return found
+
+
+def role_of(certificate: Certificate, words: Mapping[str, tuple[str, ...]]) -> Role:
+    """Whose certificate it is in a company, by the words that the profile has for a role."""
+    texts = [attribute.text.casefold() for attribute in certificate.subject_attributes]
+    if any(word.casefold() in text for word in words.get("legal_representative", ()) for text in texts):
+        return "legal_representative"
+    subject = subject_of(certificate)
+    # The company is the common name itself: a person's lock may name the company beside the person.
+    common = certificate.common_name or ""
+    return "unit" if subject.kind == "organisation" and is_organisation(common) else "unknown"
+
+
+def judge_signers(signers: Sequence[Signed], requirement: Requirement | None) -> Panel:
+    """The answer on all signers of a document, of whom at least one has a decision.
+
+    Without a requirement all must count, and the gravest decides. With one, enough of each role must count; what else
+    was signed, well or badly, changes nothing. Raises ValueError without a decision.
+    """
+    if all(signer.decision is None for signer in signers):
+        raise ValueError("signers of whom none can be judged")
+    gravest = max(range(len(signers)), key=lambda place: (_grave(signers[place]), -place))
+    if requirement is not None:
+        return _required(signers, requirement, gravest)
+    outcome = _outcome(signers[gravest])
+    shown = gravest if signers[gravest].decision is not None else _judged(signers)
+    if outcome == "recognized":
+        return Panel(outcome=outcome, reasons=_reasons(signers, outcome), deciding=shown, missing=None)
+    reasons = tuple(reason for worse in ("not_recognized", "indeterminate") for reason in _reasons(signers, worse))
+    return Panel(outcome=outcome, reasons=reasons, deciding=shown, missing=None)
+
+
+def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int) -> Panel:
+    good = [signer for signer in _distinct(signers) if _outcome(signer) == "recognized"]
+    possible = [signer for signer in _distinct(signers) if _outcome(signer) != "not_recognized"]
+    missing = _missing(good, requirement)
+    if not any(missing.values()):
+        chosen = next(place for place, signer in enumerate(signers) if signer in good and signer.role in ROLES)
+        reasons = _unique((_reason(signers, "signers.complete", {}), *_reasons(signers, "recognized")))
+        return Panel(outcome="recognized", reasons=reasons, deciding=chosen, missing=missing)
+    alone = Requirement(counts=requirement.counts, same_subject=False)
+    if requirement.same_subject and not any(_missing(good, alone).values()):
+        said = _reason(signers, "signers.other_subject", {})
+    else:
+        said = _reason(signers, "signers.missing", {role: missing.get(role, 0) for role in ROLES})
+    outcome: Outcome = "indeterminate" if _could_fit(possible, requirement) else "not_recognized"
+    others = tuple(reason for worse in ("not_recognized", "indeterminate") for reason in _reasons(signers, worse))
+    shown = gravest if signers[gravest].decision is not None else _judged(signers)
+    return Panel(outcome=outcome, reasons=_unique((said, *others)), deciding=shown, missing=missing)
+
+
+def _missing(signers: Sequence[Signed], requirement: Requirement) -> dict[Role, int]:
+    """How many of each role are missing; for the same subject, of the one that has the most."""
+    if not requirement.same_subject:
+        return _lacking(signers, requirement)
+    subjects = {uscc for signer in signers if (uscc := _uscc(signer)) is not None}
+    found = [
+        _lacking([signer for signer in signers if _uscc(signer) == uscc], requirement) for uscc in sorted(subjects)
+    ]
+    return min(found, key=lambda lacking: sum(lacking.values()), default=_lacking((), requirement))
+
+
+def _lacking(signers: Iterable[Signed], requirement: Requirement) -> dict[Role, int]:
+    there = [signer.role for signer in signers]
+    return {role: max(0, count - there.count(role)) for role, count in requirement.counts.items()}
+
+
+def _could_fit(signers: Sequence[Signed], requirement: Requirement) -> bool:
+    """Whether more evidence about those who did not fail could meet the requirement.
+
+    Who is of an unknown role or subject may be of any.
+    """
+    subjects = {_uscc(signer) for signer in signers} if requirement.same_subject else {None}
+    for uscc in subjects:
+        same = [signer for signer in signers if uscc is None or _uscc(signer) in (uscc, None)]
+        unknown = sum(signer.role == "unknown" for signer in same)
+        if sum(_lacking(same, requirement).values()) <= unknown:
+            return True
+    return False
+
+
+def _distinct(signers: Sequence[Signed]) -> list[Signed]:
+    """Each certificate once: who signs twice is one signer, and counts by the better of both."""
+    best: dict[str, Signed] = {}
+    for place, signer in enumerate(signers):
+        name = str(place)
+        if signer.decision is not None and signer.decision.lock is not None:
+            name = signer.decision.lock.certificate.fingerprint
+        if name not in best or _grave(signer) < _grave(best[name]):
+            best[name] = signer
+    return list(best.values())
+
+
+def _outcome(signer: Signed) -> Outcome:
+    return "indeterminate" if signer.decision is None else signer.decision.outcome
+
+
+def _grave(signer: Signed) -> int:
+    return _GRAVITY.get(_outcome(signer), max(_GRAVITY.values()))
+
+
+def _judged(signers: Sequence[Signed]) -> int:
+    return next(place for place, signer in enumerate(signers) if signer.decision is not None)
+
+
+def _uscc(signer: Signed) -> str | None:
+    lock = None if signer.decision is None else signer.decision.lock
+    return None if lock is None else lock.credential.subject.uscc
+
+
+def _reasons(signers: Sequence[Signed], outcome: str) -> tuple[Reason, ...]:
+    """The reasons of all signers of an outcome, each once."""
+    found: list[Reason] = []
+    for signer in signers:
+        if _outcome(signer) != outcome:
+            continue
+        if signer.decision is None:
+            found.append(_reason(signers, "signature.certificate_missing", {}))
+        else:
+            found.extend(signer.decision.reasons)
+    return _unique(found)
+
+
+def _unique(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    kept: list[Reason] = []
+    for reason in reasons:
+        if reason not in kept:
+            kept.append(reason)
+    return tuple(kept)
+
+
+def _reason(signers: Sequence[Signed], code: str, params: Params) -> Reason:
+    return Reason(code=code, params=params, legal_basis=_basis(signers))
+
+
+def _basis(signers: Sequence[Signed]) -> tuple[LegalBasis, ...]:
+    decision = signers[_judged(signers)].decision
+    return () if decision is None else decision.profile.bases["signature"]
