@@ -63,15 +63,22 @@ def allowed(policy: AlgorithmPolicy, scheme: SignatureScheme, key: VerifyingKey,
     """
     if instant.tzinfo is None:
         raise ValueError("an instant has a time zone")
-    if scheme.digest is not None:
-        about = [rule for rule in policy.digests if scheme.digest in rule.digests]
-        if not any(rule.holds_at(instant) for rule in about):
-            return _refusal(policy, f"digest {scheme.digest}", about, instant)
+    why = None if scheme.digest is None else digest_allowed(policy, scheme.digest, instant)
+    if why is not None:
+        return why
     about = [rule for rule in policy.keys if rule.is_about(key)]
     if any(rule.holds_at(instant) for rule in about):
         return None
     size = key.curve if key.curve is not None else f"{key.bits} bits"
     return _refusal(policy, f"key {key.family} ({size})", about, instant)
+
+
+def digest_allowed(policy: AlgorithmPolicy, digest: str, instant: datetime) -> str | None:
+    """The same for a digest that stands for content by itself, as a timestamp's does."""
+    about = [rule for rule in policy.digests if digest in rule.digests]
+    if any(rule.holds_at(instant) for rule in about):
+        return None
+    return _refusal(policy, f"digest {digest}", about, instant)
 
 
 def _refusal(policy: AlgorithmPolicy, what: str, about: Iterable[Rule], instant: datetime) -> str:

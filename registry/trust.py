@@ -18,8 +18,8 @@ from registry.jurisdiction import CONFIDENCE
 from registry.period import Period
 
 ROLES = ("anchor", "intermediate")
-QUALIFIERS = ("bidding", "government-seal")
-"""What an anchor's certificates may serve: public-resource trading; government seals (商用密码管理条例 30)."""
+QUALIFIERS = ("bidding", "government-seal", "timestamp")
+"""What an anchor's certificates may serve: trading; government seals (商用密码管理条例 30); timestamps (RFC 3161)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

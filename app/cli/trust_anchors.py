@@ -28,7 +28,7 @@ def import_anchor(
     name_zh: Annotated[str, typer.Option(help="中文名称 / name in Chinese")],
     name_en: Annotated[str, typer.Option(help="英文名称 / name in English")],
     qualifier: Annotated[
-        list[str] | None, typer.Option(help="用途，可重复 / bidding, government-seal; repeatable")
+        list[str] | None, typer.Option(help="用途，可重复 / bidding, government-seal, timestamp; repeatable")
     ] = None,
     role: Annotated[str, typer.Option(help="anchor, intermediate")] = "anchor",
     authority: Annotated[str | None, typer.Option(help="发证机关标识 / authority id")] = None,

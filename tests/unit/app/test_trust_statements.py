@@ -61,6 +61,12 @@ def test_a_file_says_what_was_said_and_is_named_by_its_digest() -> None:
     assert document.content["from"] == "2026-01-01T00:00:00Z"
 
 
+def test_an_anchor_may_serve_timestamps() -> None:
+    held = with_document(NOBODY, import_trust_anchor(NOBODY, statement("root", ROOT, qualifiers=("timestamp",))))
+    assert [anchor.id for anchor in held.serving("timestamp", "CN-SC", AT)] == ["root"]
+    assert held.serving("bidding", "CN-SC", AT) == ()
+
+
 @pytest.mark.parametrize(
     "content", [CA.certificate.der, CA.certificate.pem.encode(), b"\n" + CA.certificate.pem.encode()]
 )

@@ -1,0 +1,209 @@
+"""When something is shown to have been there: an instant with the proof of it, or why there is none.
+
+A time is proven, never presumed: what is missing, stale or unclear about the authority proves nothing. Who relies on a
+proven time relies on the latest instant that the proof allows.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from msgspec import Struct
+
+from keys.algorithm_policy import AlgorithmPolicy, allowed, digest_allowed
+from keys.algorithms.schemes import SignatureScheme, VerifyingKey, load_key, scheme_from_identifier
+from keys.certificate import Certificate
+from keys.cms import find_certificate
+from keys.content import Content
+from keys.errors import KeysError
+from keys.path_validation.path import Path
+from keys.revocation.judgement import COMPROMISES, RevocationPolicy, RevocationVerdict, judge
+from keys.timestamp import TimestampToken, parse_token, verify_token
+from registry.lock import PathFinder, RevocationEvidence
+
+SKEW = timedelta(minutes=5)
+"""So far ahead of ours may a timestamp authority's clock be."""
+
+# RFC 3161 4 (1): where it says one of these, what the authority signed before it was revoked goes on to be believed.
+_ENDED_WELL = frozenset({"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"})
+# Where several paths lead to the authority, any that nothing speaks against suffices.
+_GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "revoked": 4}
+
+
+class ProvenTime(Struct, frozen=True, kw_only=True):
+    """An instant from which on something is shown to have been there, and what shows it."""
+
+    instant: datetime
+    """The latest that the proof allows: of a timestamp, its time and the accuracy that it states."""
+    kind: Literal["timestamp", "receipt"]
+    digest: str
+    """Of the proof: "sha256:" and 64 hexadecimal digits."""
+    name: str
+    """Who vouches for it, for people."""
+    path: tuple[Certificate, ...] = ()
+    """From the authority's certificate to the trust anchor."""
+    lists: tuple[str, ...] = ()
+    """The digests of the revocation lists that it rests on."""
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why a time is not proven: a stable code and an English detail."""
+
+    code: str
+    detail: str
+
+
+class _Case(Struct, frozen=True, kw_only=True):
+    token: TimestampToken
+    certificate: Certificate
+    revocation: RevocationEvidence
+    known_at: datetime
+    existed_at: datetime | None
+    limits: RevocationPolicy
+
+
+class _Judged(Struct, frozen=True, kw_only=True):
+    """A path and what the lists say of each certificate on it but the anchor."""
+
+    path: Path
+    verdicts: tuple[RevocationVerdict, ...]
+
+    @property
+    def rank(self) -> tuple[bool, int, list[str]]:
+        """The path that counts is the first by rank.
+
+        But where one certificate of the issuing key was revoked as compromised, every other of that key is as bad.
+        Nobody chooses by the order of what he sends.
+        """
+        issuing = self.verdicts[1].entry if len(self.verdicts) > 1 else None
+        compromised = issuing is not None and issuing.reason in COMPROMISES
+        worst = max(_GRAVITY[verdict.state] for verdict in self.verdicts)
+        return not compromised, worst, [certificate.fingerprint for certificate in self.path.certificates]
+
+
+def proven_by_timestamp(
+    token: bytes,
+    content: Content,
+    *,
+    paths: PathFinder,
+    anchors: Sequence[Certificate],
+    hints: Sequence[Certificate],
+    revocation: RevocationEvidence,
+    known_at: datetime,
+    policy: AlgorithmPolicy,
+    limits: RevocationPolicy,
+    existed_at: datetime | None = None,
+) -> ProvenTime | Refusal:
+    """The time that a token (RFC 3161) proves for content, as far as was known at `known_at`; or why it proves none.
+
+    `anchors` are those that serve timestamps; `hints` may be anybody's. `existed_at` is an instant at which the token
+    itself is proven to have been there: algorithms need hold then only, and a later compromise takes nothing away.
+    Codes of a refusal: those of `keys` for a token or a path that does not hold; "timestamp.future";
+    "timestamp.certificate_missing"; "timestamp.revoked_later"; "signature.algorithm_not_allowed"; the reasons of
+    `RevocationVerdict`.
+    """
+    try:
+        read = parse_token(token)
+        if read.gen_time > known_at + SKEW:
+            return Refusal(code="timestamp.future", detail=f"the timestamp is of {read.gen_time.isoformat()}")
+        certificate = find_certificate(read.signer, (*read.certificates, *hints))
+        if certificate is None:
+            detail = "the authority's certificate is neither in the token nor known here"
+            return Refusal(code="timestamp.certificate_missing", detail=detail)
+        verify_token(read, content, certificate)
+        offered = (*hints, *read.certificates)
+        found = paths.find_all(certificate, offered, anchors, read.gen_time)
+        case = _Case(
+            token=read,
+            certificate=certificate,
+            revocation=revocation,
+            known_at=known_at,
+            existed_at=existed_at,
+            limits=limits,
+        )
+        best = min((_judged(case, path) for path in found), key=lambda judged: judged.rank)
+        why = _algorithms(case, best.path, policy)
+    except KeysError as error:
+        return Refusal(code=error.code, detail=error.detail)
+    if why is not None:
+        return Refusal(code="signature.algorithm_not_allowed", detail=why)
+    return _revocation(best) or _later_end(case, best.verdicts[0]) or _proven(case, best)
+
+
+def _judged(case: _Case, path: Path) -> _Judged:
+    return _Judged(path=path, verdicts=tuple([_verdict(case, *step) for step in pairwise(path.certificates)]))
+
+
+def _verdict(case: _Case, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+    # RFC 5280 4.2.1.3: without cRLSign its lists say nothing.
+    may_sign = issuer.key_usage is None or "cRLSign" in issuer.key_usage
+    return judge(
+        certificate.serial,
+        certificate.issuer,
+        case.revocation.lists_of(issuer, case.known_at, certificate) if may_sign else (),
+        valid_at=case.token.gen_time,
+        known_at=case.known_at,
+        certificate_end=certificate.not_after,
+        policy=case.limits,
+        distribution_points=certificate.distribution_points,
+        is_ca=certificate.is_ca,
+        proven_time=case.existed_at,
+    )
+
+
+def _algorithms(case: _Case, path: Path, policy: AlgorithmPolicy) -> str | None:
+    """Why an algorithm of the token or of the path cannot be relied on. Raises KeysError for one that is unknown.
+
+    The hash of its certificate that an authority signs may be by SHA-1 (RFC 5816 2.2): nobody can make another
+    certificate of the same hash.
+    """
+    at = case.known_at if case.existed_at is None else min(case.known_at, case.existed_at)
+    digests = (case.token.info.digest_name, case.token.signer.digest)
+    refusals = [digest_allowed(policy, name, at) for name in digests]
+    refusals += [allowed(policy, scheme, key, at) for scheme, key in _signatures(case, path)]
+    return next((why for why in refusals if why is not None), None)
+
+
+def _signatures(case: _Case, path: Path) -> Iterator[tuple[SignatureScheme, VerifyingKey]]:
+    yield case.token.signer.scheme, load_key(case.certificate.spki)
+    for subject, issuer in pairwise(path.certificates):
+        yield scheme_from_identifier(subject.signature_algorithm), load_key(issuer.spki)
+
+
+def _revocation(best: _Judged) -> Refusal | None:
+    """What speaks against the authority's certificate or one above it, the worst of it; None where nothing does."""
+    steps = zip(best.path.certificates, best.verdicts, strict=False)
+    certificate, verdict = max(steps, key=lambda step: _GRAVITY[step[1].state])
+    if verdict.state == "good":
+        return None
+    detail = f"the certificate of {certificate.subject_text}: {verdict.state}"
+    if verdict.entry is not None:
+        since = verdict.entry.effective_at.isoformat()
+        detail = f"{detail}, {verdict.entry.reason or 'unspecified'} since {since}"
+    return Refusal(code=verdict.reason, detail=detail)
+
+
+def _later_end(case: _Case, verdict: RevocationVerdict) -> Refusal | None:
+    """What a later revocation of the authority's own certificate takes away: everything, unless its reason is harmless.
+
+    A token that is proven to be older than the revocation keeps its worth.
+    """
+    entry = verdict.entry
+    if entry is None or entry.reason in _ENDED_WELL:
+        return None
+    if case.existed_at is not None and case.existed_at < entry.effective_at:
+        return None
+    detail = f"the authority's certificate was revoked later, {entry.reason or 'for no reason that is given'}"
+    return Refusal(code="timestamp.revoked_later", detail=detail)
+
+
+def _proven(case: _Case, best: _Judged) -> ProvenTime:
+    return ProvenTime(
+        instant=case.token.info.latest,
+        kind="timestamp",
+        digest=case.token.digest,
+        name=case.certificate.subject_text,
+        path=best.path.certificates,
+        lists=tuple(sorted({name for verdict in best.verdicts for name in verdict.crls})),
+    )
