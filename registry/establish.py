@@ -1,18 +1,28 @@
 """When a signature over a document is proven to have existed, before anything else is judged by that instant."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Any
 
 from msgspec.structs import replace
 
 from keys.content import Content, Octets
+from keys.revocation.judgement import RevocationPolicy
 from registry.evidence import DocumentSignature, Established, LockEvidence, ProvenTime, RefusedEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
-from registry.proven_time import Vouching, proven_by_timestamp
+from registry.proven_time import SKEW, Refusal, proven_by_timestamp
 from registry.query import RecognitionQuery
+from registry.trust import Trust
 
 TIMESTAMP = "timestamp"
 """What a trust anchor must be qualified for, so that timestamp authorities under it prove anything."""
+
+
+_Judge = Callable[..., ProvenTime | Refusal]
+"""`proven_by_timestamp` with all but a token, the content, and since when the token is proven to be there."""
 
 
 def established(
@@ -25,23 +35,36 @@ def established(
     document = evidence.shown
     if not isinstance(document, DocumentSignature):
         return query, evidence
-    vouching = Vouching(
+    judged = partial(
+        _proven,
+        policy.trust,
+        query.jurisdiction,
         paths=evidence.paths,
+        hints=(*policy.trust.certificates, *query.chain),
         revocation=evidence.revocation,
-        trust=policy.trust,
-        rules=policy.algorithms.rules,
-        max_age=profile.max_age,
-        jurisdiction=query.jurisdiction,
         known_at=query.known_at,
-        hints=query.chain,
+        policy=policy.algorithms.rules,
+        limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
     )
-    found = _found(document, vouching, query.known_at)
+    found = _found(document, judged, query.known_at)
     if not dated and found.proven is not None:
         query = replace(query, valid_at=min(found.proven.instant, query.known_at))
     return query, replace(evidence, established=found)
 
 
-def _found(document: DocumentSignature, vouching: Vouching, known_at: datetime) -> Established:
+def _proven(trust: Trust, jurisdiction: str, token: bytes, content: Content, **given: Any) -> ProvenTime | Refusal:
+    """What a token proves by the anchors that serve timestamps there, and served when it was made."""
+    anchors = [anchor.certificate for anchor in trust.by_qualifier[TIMESTAMP]]
+    verdict = proven_by_timestamp(token, content, anchors=anchors, **given)
+    if isinstance(verdict, Refusal):
+        return verdict
+    serving = [anchor.certificate for anchor in trust.serving(TIMESTAMP, jurisdiction, verdict.instant)]
+    if verdict.path[-1] in serving:
+        return verdict
+    return Refusal(code="path.no_anchor", detail="the authority's anchor does not serve timestamps there and then")
+
+
+def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> Established:
     proven = [entry for entry in document.receipts if entry.instant <= known_at]
     refused = [*document.refused]
     refused += [
@@ -54,13 +77,14 @@ def _found(document: DocumentSignature, vouching: Vouching, known_at: datetime) 
     whole = document.signer is not None  # a message names the certificate of its signer, or has it inside
     for token in document.timestamps:
         value, message = Octets(document.value), Octets(document.message)
-        verdict = _first(token, (value, message) if whole else (value,), vouching, archived)
-        if isinstance(verdict[0], RefusedEvidence):
-            refused.append(verdict[0])
+        verdict, over = _first(token, (value, message) if whole else (value,), judged, archived)
+        if isinstance(verdict, Refusal):
+            found = f"sha256:{sha256(token).hexdigest()}"
+            refused.append(RefusedEvidence(kind="timestamp", digest=found, code=verdict.code, detail=verdict.detail))
             continue
-        proven.append(verdict[0])
-        if verdict[1] is message or (document.signer is not None and document.signer.certificate_hashes):
-            covers.add(verdict[0].digest)
+        proven.append(verdict)
+        if over is message or (document.signer is not None and document.signer.certificate_hashes):
+            covers.add(verdict.digest)
     first = min(proven, key=lambda entry: (entry.instant, entry.digest), default=None)
     return Established(
         proven=first, binds_certificate=first is not None and first.digest in covers, refused=tuple(refused)
@@ -68,16 +92,15 @@ def _found(document: DocumentSignature, vouching: Vouching, known_at: datetime) 
 
 
 def _first(
-    token: bytes, contents: tuple[Content, ...], vouching: Vouching, archived: datetime | None
-) -> tuple[ProvenTime | RefusedEvidence, Content]:
+    token: bytes, contents: tuple[Content, ...], judged: _Judge, archived: datetime | None
+) -> tuple[ProvenTime | Refusal, Content]:
     """The verdict on a token for whichever of the contents it is over; of those it is not over, that on the first."""
-    refusal: tuple[RefusedEvidence, Content] | None = None
-    for content in contents:
-        verdict = proven_by_timestamp(token, content, vouching, existed_at=archived)
-        if isinstance(verdict, ProvenTime):
-            return verdict, content
-        if refusal is None or refusal[0].code == "timestamp.imprint_wrong":
-            refusal = verdict, content
-    if refusal is None:
-        raise ValueError("a token is over something")
-    return refusal
+    verdict = judged(token, contents[0], existed_at=archived)
+    over = contents[0]
+    for content in contents[1:]:
+        if isinstance(verdict, ProvenTime) or verdict.code != "timestamp.imprint_wrong":
+            break
+        other = judged(token, content, existed_at=archived)
+        if isinstance(other, ProvenTime) or other.code != "timestamp.imprint_wrong":
+            verdict, over = other, content
+    return verdict, over

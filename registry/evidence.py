@@ -28,15 +28,19 @@ class Possession(Struct, frozen=True, kw_only=True):
 
 
 class ProvenTime(Struct, frozen=True, kw_only=True):
-    """An instant by which a signature is proven to have existed: by a trusted timestamp, or by a receipt of ours.
-
-    `name` is who vouches for it, `digest` that of the evidence.
-    """
+    """An instant from which on something is shown to have been there, and what shows it."""
 
     instant: datetime
+    """The latest that the proof allows: of a timestamp, its time and the accuracy that it states."""
     kind: Literal["timestamp", "receipt"]
     digest: str
+    """Of the proof: "sha256:" and 64 hexadecimal digits."""
     name: str
+    """Who vouches for it, for people."""
+    path: tuple[Certificate, ...] = ()
+    """From the authority's certificate to the trust anchor."""
+    lists: tuple[str, ...] = ()
+    """The digests of the revocation lists that it rests on."""
 
 
 class RefusedEvidence(Struct, frozen=True, kw_only=True):

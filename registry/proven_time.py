@@ -7,7 +7,6 @@ proven time relies on the latest instant that the proof allows.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Literal
 
 from msgspec import Struct
 
@@ -20,7 +19,7 @@ from keys.errors import KeysError
 from keys.path_validation.path import Path
 from keys.revocation.judgement import COMPROMISES, RevocationPolicy, RevocationVerdict, judge
 from keys.timestamp import TimestampToken, parse_token, verify_token
-from registry.lock import PathFinder, RevocationEvidence
+from registry.evidence import PathFinder, ProvenTime, RevocationEvidence
 
 SKEW = timedelta(minutes=5)
 """So far ahead of ours may a timestamp authority's clock be."""
@@ -29,22 +28,6 @@ SKEW = timedelta(minutes=5)
 _ENDED_WELL = frozenset({"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"})
 # Where several paths lead to the authority, any that nothing speaks against suffices.
 _GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "revoked": 4}
-
-
-class ProvenTime(Struct, frozen=True, kw_only=True):
-    """An instant from which on something is shown to have been there, and what shows it."""
-
-    instant: datetime
-    """The latest that the proof allows: of a timestamp, its time and the accuracy that it states."""
-    kind: Literal["timestamp", "receipt"]
-    digest: str
-    """Of the proof: "sha256:" and 64 hexadecimal digits."""
-    name: str
-    """Who vouches for it, for people."""
-    path: tuple[Certificate, ...] = ()
-    """From the authority's certificate to the trust anchor."""
-    lists: tuple[str, ...] = ()
-    """The digests of the revocation lists that it rests on."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

@@ -292,7 +292,7 @@ def test_a_signature_of_the_wrong_shape_is_wrong(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["cms", "CMS", "RAW", "raw ", " raw", "der", "jws", "\ud800", "raw\0", "“"], ids=ascii
+    "written", ["pkcs7", "CMS", "RAW", "raw ", " raw", "der", "jws", "\ud800", "raw\0", "“"], ids=ascii
 )
 def test_a_signature_format_that_is_not_served(place: Place, right: dict[str, Any], written: str) -> None:
     assert_refused(place, right | {"signature_format": written}, 422, "query.format_not_supported", "/signature_format")
@@ -370,7 +370,7 @@ def test_a_member_that_nobody_knows(place: Place, right: dict[str, Any], name: s
 
 
 def test_everything_wrong_is_told_at_once(place: Place) -> None:
-    request = {"certificate": "MIIB", "signature": 7, "signature_format": "cms", "chain": [1], "valid_at": "x", "y": 0}
+    request = {"certificate": "MIIB", "signature": 7, "signature_format": "pkcs7", "chain": [1], "valid_at": "x", "y": 0}
     document = assert_problem_shape(place.client.verify(request))
     assert {(fault["pointer"], fault["code"]) for fault in document["errors"]} == {
         ("/challenge_id", "query.member_missing"),
