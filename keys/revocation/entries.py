@@ -322,9 +322,9 @@ def _extensions(element: Element) -> _Extensions:
     unhandled = []
     for name, (critical, value) in found.items():
         if name == _REASON_CODE:
-            reason = _reason(der.inside(value))
+            reason = read_reason(der.inside(value))
         elif name == _INVALIDITY_DATE:
-            invalidity_date = _invalidity_date(der.inside(value))
+            invalidity_date = read_invalidity_date(der.inside(value))
         elif name == CERTIFICATE_ISSUER:
             issuer = _certificate_issuer(der.inside(value))
         elif critical:
@@ -355,7 +355,8 @@ def read_extensions(element: Element) -> dict[str, tuple[bool, Element]]:
     return found
 
 
-def _reason(element: Element) -> str:
+def read_reason(element: Element) -> str:
+    """Reads CRLReason. Raises MalformedError "der.malformed"."""
     if element.tag != der.ENUMERATED:
         raise MalformedError("der.malformed", f"a reason that is not ENUMERATED (at byte {element.start})")
     reason = _REASONS.get(der.integer(der.retagged(element, der.INTEGER)))
@@ -364,7 +365,8 @@ def _reason(element: Element) -> str:
     return reason
 
 
-def _invalidity_date(element: Element) -> datetime:
+def read_invalidity_date(element: Element) -> datetime:
+    """Reads an invalidity date. Raises MalformedError "der.malformed"."""
     # RFC 5280 §5.3.2: GeneralizedTime also before 2050.
     if element.tag != der.GENERALIZED_TIME:
         raise MalformedError("der.malformed", f"an invalidity date of another type (at byte {element.start})")

@@ -1,7 +1,14 @@
-"""Whether a certificate was revoked at an instant, by the lists that were known at another (RFC 5280 §6.3).
+"""Whether a certificate was revoked at an instant, by what was known at another: lists and OCSP answers.
 
-Nothing here asks who signed a list: the caller gives only lists that `verify_crl` has shown to be signed by a key of
-the CRL's issuer whose certificate leads to an anchor and allows cRLSign. Which lists an issuer may speak for is judged.
+Nothing here asks who signed: the caller gives only lists that `verify_crl` has shown to be signed by a key of the CRL's
+issuer whose certificate leads to an anchor and allows cRLSign, and only answers about this very certificate whose
+response `verify_ocsp` has shown to be by its issuer or for it. Which lists an issuer may speak for is judged.
+
+An OCSP answer (RFC 6960) is like a complete list, for every reason, that speaks of one certificate alone. "Good" is
+its silence: it serves as that of a list does (RFC 5280 §6.3), by thisUpdate and nextUpdate, and also after the end of
+the certificate where an archive cutoff says that the responder keeps what ended then. "Revoked" is an entry. "Unknown"
+neither shows a revocation nor that there is none. Of lists and answers that serve, the latest tell how far the evidence
+reaches.
 
 The argument, first that applies:
 
@@ -9,11 +16,16 @@ The argument, first that applies:
 2. A hold that counts from `valid_at` or before, in a list issued after it, or in the last one before it while that was
    in force: suspended.
 3. A compromise of the key that counts from after `valid_at`, and no proof that the signature is older: undetermined.
-4. A hold in a last list that was no longer in force at `valid_at`: stale, as it may have been lifted.
-5. Lists that serve `valid_at` speak for every reason and do not have the certificate: good.
-6. Lists too old to serve would complete the reasons: stale. Otherwise: missing.
+4. A revocation from after `valid_at`, and a list or answer that was issued when it counted, not before the one that
+   tells of it, and is silent about it; one of the two is an answer: contradictory, so undetermined. (Between two lists
+   this is no contradiction: the later one may have a reason, and what was said is kept.)
+5. A hold in a last list that was no longer in force at `valid_at`: stale, as it may have been lifted.
+6. Lists that serve `valid_at` speak for every reason and do not have the certificate: good; but where an answer that
+   came later than one of them says that the certificate is unknown: contradictory, so undetermined.
+7. Lists too old to serve would complete the reasons: stale. Otherwise: missing.
 
-The order of the lists plays no part, and a list that is unknown at `known_at` or that speaks of others changes nothing.
+The order of lists and answers plays no part, and one that is unknown at `known_at` or that speaks of others changes
+nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,16 +34,19 @@ from typing import Literal
 
 from msgspec import Struct
 
+from keys.certificate import Certificate
 from keys.certificate.extensions import DistributionPoint
 from keys.revocation import names
 from keys.revocation.crl import RevocationList
 from keys.revocation.distribution import ALL_REASONS, Place, Scope, implied_place, place_of
 from keys.revocation.entries import RevokedEntry
+from keys.revocation.ocsp_response import OcspAnswer
 from keys.revocation.silence import Silences
 
 State = Literal["good", "revoked", "missing", "stale", "undetermined"]
 
 _HOLD, _REMOVED = "certificateHold", "removeFromCRL"
+_CONTRADICTORY = "revocation.contradictory"
 COMPROMISES = frozenset(("keyCompromise", "cACompromise", "aACompromise"))
 
 
@@ -42,11 +57,25 @@ class KnownCrl(Struct, frozen=True, kw_only=True):
     known_from: datetime
 
 
+class KnownOcsp(Struct, frozen=True, kw_only=True):
+    """An answer about the certificate in question, of a response that was verified, and when it was known here.
+
+    `digest` is that of the whole response. `unchecked`: the responder's certificate, where the caller has still to
+    judge by lists that it was not revoked at `answer.produced_at` (RFC 6960 §4.2.2.2.1). Until then the answer says
+    nothing.
+    """
+
+    answer: OcspAnswer
+    digest: str
+    known_from: datetime
+    unchecked: Certificate | None = None
+
+
 class RevocationPolicy(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The limits of freshness: data of the caller.
 
     A list without nextUpdate is in force for `max_age`; any list for `grace` longer than it says; and a list may be
-    dated `skew` after `known_at`, as the clocks of CAs differ from ours.
+    dated `skew` after `known_at`, as the clocks of CAs differ from ours. The same holds for OCSP answers.
     """
 
     max_age: timedelta
@@ -58,10 +87,10 @@ class RevocationVerdict(Struct, frozen=True, kw_only=True, cache_hash=True):
     """What the lists say, and by which of them.
 
     `reason` is a code: "revocation.not_listed" or "revocation.later" (good); "status.revoked" or "status.suspended"
-    (revoked); "revocation.compromised_later" (undetermined); "revocation.stale"; "revocation.missing". `entry` is the
-    one the verdict rests on, or that tells of a later revocation. `crls` are digests, sorted. `as_of`: when the latest
-    of those that the state rests on was issued; None when lists are missing. `fresh_until`: when the first of the lists
-    behind a good answer goes out of force.
+    (revoked); "revocation.compromised_later" or "revocation.contradictory" (undetermined); "revocation.stale";
+    "revocation.missing". `entry` is the one the verdict rests on, or that tells of a later revocation. `crls` are the
+    digests of lists and of OCSP responses, sorted. `as_of`: when the latest of those that the state rests on was
+    issued; None when they are missing. `fresh_until`: when the first of those behind a good answer goes out of force.
     """
 
     state: State
@@ -86,21 +115,38 @@ class _Question(Struct, frozen=True):
 
 
 class _Statement(Struct, frozen=True):
-    """What one list says of the certificate. `reasons`: those it speaks for, none where only its entries count."""
+    """What one list, or one answer (without `crl`), says of the certificate.
 
-    crl: RevocationList
+    `reasons`: those it speaks for, none where only its entries count. `keeps`: it also speaks of what has ended.
+    """
+
+    at: datetime
+    until: datetime
     entries: tuple[RevokedEntry, ...]
     reasons: frozenset[str]
+    digest: str
+    crl: RevocationList | None = None
+    keeps: bool = False
 
 
 class _View(Struct, frozen=True):
-    """What a complete list says, or one with the delta that brings it up to date."""
+    """What a complete list says, or one with the delta that brings it up to date, or (`single`) an answer."""
 
     at: datetime
     until: datetime
     entries: tuple[RevokedEntry, ...]
     reasons: frozenset[str]
     crls: tuple[str, ...]
+    single: bool = False
+    keeps: bool = False
+
+
+class _Evidence(Struct, frozen=True):
+    """All that counts: statements, the views that they make, and the answers that the certificate is unknown."""
+
+    statements: Sequence[_Statement]
+    views: Sequence[_View]
+    unknown: Sequence[_Statement]
 
 
 def judge(
@@ -115,18 +161,18 @@ def judge(
     distribution_points: Sequence[DistributionPoint] = (),
     is_ca: bool = False,
     proven_time: datetime | None = None,
+    answers: Sequence[KnownOcsp] = (),
 ) -> RevocationVerdict:
     """Says whether a certificate, named by serial number and issuer (Name DER), was revoked at `valid_at`.
 
     `certificate_end` is its notAfter: a list issued later may have dropped it. `proven_time` is the earliest instant at
-    which the signature in question is proven to have existed. Raises nothing: what is not known is a verdict.
+    which the signature in question is proven to have existed. `answers` are those that `answer_about` finds for the
+    certificate. Raises nothing: what is not known is a verdict.
     """
     points, issuer_key = tuple(distribution_points), names.folded(issuer)
     silence, cell = None, None
-    for known in crls:
-        if known.crl.this_update > certificate_end or known.crl.entries.find_all(serial, issuer_key):
-            break
-    else:
+    # What is remembered is about every certificate that no list names; an answer is about one.
+    if not answers and not any(_tells(known.crl, serial, issuer_key, certificate_end) for known in crls):
         key = (tuple([(known.crl.digest, known.known_from) for known in crls]), issuer, points, is_ca, policy)
         silence = _SILENCES.find(key) or _SILENCES.add(key, _instants(crls, policy))
         cell = silence.cell(valid_at, known_at)
@@ -136,10 +182,15 @@ def judge(
     question = _Question(
         serial, issuer, issuer_key, points, is_ca, valid_at, known_at, certificate_end, policy, proven_time
     )
-    verdict = _judged(question, crls)
+    verdict = _judged(question, _evidence(question, crls, answers))
     if silence is not None and cell is not None:
         silence.verdicts[cell] = verdict
     return verdict
+
+
+def _tells(crl: RevocationList, serial: int, issuer_key: bytes, certificate_end: datetime) -> bool:
+    """Whether a list says of a certificate what it does not say of every other."""
+    return crl.this_update > certificate_end or bool(crl.entries.find_all(serial, issuer_key))
 
 
 _SILENCES = Silences[RevocationVerdict]()
@@ -152,15 +203,13 @@ def _instants(crls: Sequence[KnownCrl], policy: RevocationPolicy) -> Iterator[da
         yield from (known.known_from, at, _earlier(at, policy.skew), _until(known.crl, policy))
 
 
-def _judged(question: _Question, crls: Sequence[KnownCrl]) -> RevocationVerdict:
+def _judged(question: _Question, evidence: _Evidence) -> RevocationVerdict:
     """The argument at the top of this module."""
-    valid_at, proven_time = question.valid_at, question.proven_time
-    statements = _statements(question, crls)
+    valid_at, proven_time, statements = question.valid_at, question.proven_time, evidence.statements
     proof = _first(statements, lambda entry: _is_revocation(entry) and entry.effective_at <= valid_at)
     if proof:
         return _resting_on(proof, "revoked", "status.revoked")
-    views = _views(question, statements)
-    hold = _hold(question, statements, views)
+    hold = _hold(question, evidence)
     if hold and hold.state == "revoked":
         return hold
     compromise = _first(
@@ -169,24 +218,48 @@ def _judged(question: _Question, crls: Sequence[KnownCrl]) -> RevocationVerdict:
     )
     if compromise:
         return _resting_on(compromise, "undetermined", "revocation.compromised_later")
-    return hold or _coverage(question, views, _first(statements, _is_revocation))
+    return _contradiction(question, evidence) or hold or _coverage(question, evidence)
 
 
-def _resting_on(found: tuple[RevokedEntry, RevocationList], state: State, reason: str) -> RevocationVerdict:
-    entry, crl = found
-    return RevocationVerdict(state=state, reason=reason, entry=entry, crls=(crl.digest,), as_of=crl.this_update)
+def _resting_on(found: tuple[RevokedEntry, _Statement], state: State, reason: str) -> RevocationVerdict:
+    entry, statement = found
+    return RevocationVerdict(state=state, reason=reason, entry=entry, crls=(statement.digest,), as_of=statement.at)
 
 
 def _is_revocation(entry: RevokedEntry) -> bool:
     return entry.reason not in (_HOLD, _REMOVED)
 
 
-def _statements(question: _Question, crls: Sequence[KnownCrl]) -> list[_Statement]:
-    """What each list that was known and that has a say states, every list once."""
-    seen = {known.crl.digest: known.crl for known in crls if known.known_from <= question.known_at}
+def _evidence(question: _Question, crls: Sequence[KnownCrl], answers: Sequence[KnownOcsp]) -> _Evidence:
+    """What was known and has a say, every list and answer once."""
+    lists = {known.crl.digest: known.crl for known in crls if known.known_from <= question.known_at}
     places = (*(place_of(point, question.issuer) for point in question.points), implied_place(question.issuer))
-    found = (_statement(question, places, crl) for crl in seen.values() if not crl.unhandled)
-    return [statement for statement in found if statement is not None]
+    found = (_statement(question, places, crl) for crl in lists.values() if not crl.unhandled)
+    statements = [statement for statement in found if statement is not None]
+    heard = {
+        (known.digest, known.answer): known
+        for known in answers
+        if known.known_from <= question.known_at
+        and known.unchecked is None
+        and known.answer.serial == question.serial
+        and not known.answer.unhandled
+    }
+    unknown = [_said(question, known) for known in heard.values() if known.answer.status == "unknown"]
+    statements += [_said(question, known) for known in heard.values() if known.answer.status != "unknown"]
+    return _Evidence(statements, _views(statements), unknown)
+
+
+def _said(question: _Question, known: KnownOcsp) -> _Statement:
+    answer = known.answer
+    return _Statement(
+        answer.this_update,
+        _until(answer, question.policy),
+        () if answer.entry is None else (answer.entry,),
+        ALL_REASONS,
+        known.digest,
+        # RFC 6960 §4.4.4: certificates that ended at the cutoff or later are still in the responder's records.
+        keeps=answer.archive_cutoff is not None and answer.archive_cutoff <= question.certificate_end,
+    )
 
 
 def _statement(question: _Question, places: Sequence[Place], crl: RevocationList) -> _Statement | None:
@@ -208,7 +281,8 @@ def _statement(question: _Question, places: Sequence[Place], crl: RevocationList
             reasons |= _covered(scope, place, question.is_ca)
     if not entitled:
         return None
-    return _Statement(crl, crl.entries.find_all(question.serial, question.issuer_key), reasons)
+    entries = crl.entries.find_all(question.serial, question.issuer_key)
+    return _Statement(crl.this_update, _until(crl, question.policy), entries, reasons, crl.digest, crl)
 
 
 def _covered(scope: Scope | None, place: Place, is_ca: bool) -> frozenset[str]:
@@ -224,34 +298,43 @@ def _covered(scope: Scope | None, place: Place, is_ca: bool) -> frozenset[str]:
 
 def _first(
     statements: Iterable[_Statement], wanted: Callable[[RevokedEntry], bool]
-) -> tuple[RevokedEntry, RevocationList] | None:
-    """Gives the entry that counts from the earliest instant, and the latest list that has it."""
-    found = [(entry, statement.crl) for statement in statements for entry in statement.entries if wanted(entry)]
+) -> tuple[RevokedEntry, _Statement] | None:
+    """Gives the entry that counts from the earliest instant, and the latest statement that has it."""
+    found = [(entry, statement) for statement in statements for entry in statement.entries if wanted(entry)]
     if not found:
         return None
     earliest = min(entry.effective_at for entry, _ in found)
-    return max(
-        ((entry, crl) for entry, crl in found if entry.effective_at == earliest),
-        key=lambda each: (each[1].this_update, each[1].digest, each[0].revoked_at, each[0].reason or ""),
-    )
+    return max(((entry, each) for entry, each in found if entry.effective_at == earliest), key=_lateness)
 
 
-def _views(question: _Question, statements: Sequence[_Statement]) -> list[_View]:
-    """Every complete list, and every delta on the latest complete list that it continues."""
-    complete = [statement for statement in statements if statement.crl.base_number is None]
+def _lateness(found: tuple[RevokedEntry, _Statement]) -> tuple[datetime, str, datetime, str]:
+    """Tells any two entries apart, so that the order in which they came plays no part."""
+    entry, statement = found
+    return statement.at, statement.digest, entry.revoked_at, entry.reason or ""
+
+
+def _views(statements: Sequence[_Statement]) -> list[_View]:
+    """Every complete list, every delta on the latest complete list that it continues, and every answer."""
+    complete = [each.crl for each in statements if each.crl is not None and each.crl.base_number is None]
+    of_list = {statement.digest: statement for statement in statements}
     views = []
     for statement in statements:
-        crl, entries, reasons = statement.crl, statement.entries, statement.reasons
-        digests: tuple[str, ...] = (crl.digest,)
-        if crl.base_number is not None:
-            bases = [base for base in complete if _continues(crl, base.crl)]
+        crl, entries = statement.crl, statement.entries
+        digests: tuple[str, ...] = (statement.digest,)
+        if crl is not None and crl.base_number is not None:
+            bases = [base for base in complete if _continues(crl, base)]
             if not bases:
                 continue
-            base = max(bases, key=lambda each: (each.crl.number, each.crl.this_update, each.crl.digest))
+            base = max(bases, key=lambda each: (each.number, each.this_update, each.digest))
             # RFC 5280 §5.2.4: what the delta says of a certificate replaces what its base says.
-            entries = tuple(entry for entry in entries if entry.reason != _REMOVED) if entries else base.entries
-            digests = (base.crl.digest, crl.digest)
-        views.append(_View(crl.this_update, _until(crl, question.policy), entries, reasons, digests))
+            if entries:
+                entries = tuple(entry for entry in entries if entry.reason != _REMOVED)
+            else:
+                entries = of_list[base.digest].entries
+            digests = (base.digest, statement.digest)
+        views.append(
+            _View(statement.at, statement.until, entries, statement.reasons, digests, crl is None, statement.keeps)
+        )
     return views
 
 
@@ -267,11 +350,11 @@ def _continues(delta: RevocationList, base: RevocationList) -> bool:
     )
 
 
-def _until(crl: RevocationList, policy: RevocationPolicy) -> datetime:
-    """The instant from which a list is no longer in force."""
-    if crl.next_update is None:
-        return _later(crl.this_update, policy.max_age)
-    return _later(crl.next_update, policy.grace)
+def _until(said: RevocationList | OcspAnswer, policy: RevocationPolicy) -> datetime:
+    """The instant from which a list or an answer is no longer in force."""
+    if said.next_update is None:
+        return _later(said.this_update, policy.max_age)
+    return _later(said.next_update, policy.grace)
 
 
 def _later(moment: datetime, span: timedelta) -> datetime:
@@ -297,12 +380,12 @@ def _is_clear(view: _View, valid_at: datetime) -> bool:
     return not any(entry.reason == _REMOVED or _holds_at(entry, valid_at) for entry in view.entries)
 
 
-def _hold(question: _Question, statements: Sequence[_Statement], views: Sequence[_View]) -> RevocationVerdict | None:
-    """Steps 2 and 4. A hold ends with a later view up to `valid_at` that speaks of holds and does not have it."""
-    valid_at, policy = question.valid_at, question.policy
+def _hold(question: _Question, evidence: _Evidence) -> RevocationVerdict | None:
+    """Steps 2 and 5. A hold ends with a later view up to `valid_at` that speaks of holds and does not have it."""
+    valid_at, views = question.valid_at, evidence.views
     alone = [
-        _View(each.crl.this_update, _until(each.crl, policy), each.entries, each.reasons, (each.crl.digest,))
-        for each in statements
+        _View(each.at, each.until, each.entries, each.reasons, (each.digest,))
+        for each in evidence.statements
         if each.entries
     ]
     holds = [
@@ -327,15 +410,48 @@ def _hold(question: _Question, statements: Sequence[_Statement], views: Sequence
     return RevocationVerdict(state=state, reason=reason, entry=entry, crls=_sorted(digests), as_of=as_of)
 
 
-def _coverage(
-    question: _Question, views: Sequence[_View], later: tuple[RevokedEntry, RevocationList] | None
-) -> RevocationVerdict:
-    """Steps 5 and 6."""
+def _is_timely(question: _Question, said: _View | _Statement) -> bool:
+    """Whether a silence can tell of the certificate: known in time, and issued before its end or kept beyond it."""
+    known = said.at <= _later(question.known_at, question.policy.skew)
+    return known and (said.keeps or said.at <= question.certificate_end)
+
+
+def _contradiction(question: _Question, evidence: _Evidence) -> RevocationVerdict | None:
+    """Step 4."""
+    silent = [view for view in evidence.views if not view.entries and _is_timely(question, view)]
+    found = [
+        (view.at, view.crls, _lateness((entry, statement)), entry, statement.digest)
+        for statement in evidence.statements
+        for entry in statement.entries
+        if _is_revocation(entry)
+        for view in silent
+        if (view.single or statement.crl is None) and _denies(view, entry, statement.at)
+    ]
+    if not found:
+        return None
+    at, digests, _, entry, told = max(found, key=lambda each: each[:3])
+    crls = _sorted(digests, (told,))
+    return RevocationVerdict(state="undetermined", reason=_CONTRADICTORY, entry=entry, crls=crls, as_of=at)
+
+
+def _denies(view: _View, entry: RevokedEntry, told_at: datetime) -> bool:
+    """Whether a view that has no entry would have this one, which a list or answer of an instant tells of."""
+    speaks = bool(view.reasons) if entry.reason in (None, "unspecified") else entry.reason in view.reasons
+    return speaks and view.at >= max(told_at, entry.effective_at)
+
+
+def _coverage(question: _Question, evidence: _Evidence) -> RevocationVerdict:
+    """Steps 6 and 7."""
     valid_at = question.valid_at
-    latest = min(question.certificate_end, _later(question.known_at, question.policy.skew))
-    clear = [view for view in views if view.at <= latest and _is_clear(view, valid_at)]
+    later = _first(evidence.statements, _is_revocation)
+    clear = [view for view in evidence.views if _is_timely(question, view) and _is_clear(view, valid_at)]
     serving = _covering([view for view in clear if view.at >= valid_at or valid_at < view.until])
     if serving:
+        doubts = [each for each in evidence.unknown if _is_timely(question, each) and each.at > serving[-1].at]
+        if doubts:
+            doubt = max(doubts, key=lambda each: (each.at, each.digest))
+            crls = _sorted(*(view.crls for view in serving), (doubt.digest,))
+            return RevocationVerdict(state="undetermined", reason=_CONTRADICTORY, crls=crls, as_of=doubt.at)
         return RevocationVerdict(
             state="good",
             reason="revocation.later" if later else "revocation.not_listed",
