@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.usecases.octets import octets_of
 from app.usecases.signature_evidence import Evidence, read_evidence
@@ -88,6 +89,8 @@ def read_request(given: Any, now: datetime, document: Content | None = None) -> 
         raise QueryRefused(*members.faults, *refusal.faults) from None
     if members.faults:
         raise QueryRefused(*members.faults)
+    if not question.asked_valid_at:
+        question = replace(question, valid_at=question.known_at)
     return SignatureRequest(
         question=question,
         signature=signature or b"",

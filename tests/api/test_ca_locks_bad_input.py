@@ -370,7 +370,14 @@ def test_a_member_that_nobody_knows(place: Place, right: dict[str, Any], name: s
 
 
 def test_everything_wrong_is_told_at_once(place: Place) -> None:
-    request = {"certificate": "MIIB", "signature": 7, "signature_format": "pkcs7", "chain": [1], "valid_at": "x", "y": 0}
+    request = {
+        "certificate": "MIIB",
+        "signature": 7,
+        "signature_format": "pkcs7",
+        "chain": [1],
+        "valid_at": "x",
+        "y": 0,
+    }
     document = assert_problem_shape(place.client.verify(request))
     assert {(fault["pointer"], fault["code"]) for fault in document["errors"]} == {
         ("/challenge_id", "query.member_missing"),

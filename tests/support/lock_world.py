@@ -143,7 +143,7 @@ def _hierarchies() -> dict[str, dict[str, Authority]]:
 
 def _anchors(world: LockWorld) -> Iterator[PolicyDocument]:
     for name, root in world.roots.items():
-        qualifiers = ["bidding", *(["government-seal"] if name == "rsa-root" else [])]
+        qualifiers = ["bidding", "government-seal" if name == "rsa-root" else "timestamp"]
         yield _document("trust-anchor", f"test-{name}", _certificate(root), qualifiers=qualifiers)
     for name, authority in world.authorities.items():
         if name != "foreign":
