@@ -21,6 +21,7 @@ from app.cli import (
     status,
     trust_anchors,
     verify_receipt,
+    verify_signature,
 )
 
 application = typer.Typer(
@@ -35,6 +36,9 @@ application.command("serve", help="启动服务 / Serve")(serve.serve)
 application.command("migrate", help="建库或升级 / Create or upgrade a store")(migrate.migrate)
 application.command("recognize", help="查询是否互认 / Ask whether a credential counts")(recognize.recognize)
 application.command("verify-receipt", help="离线核验凭证 / Check a receipt offline")(verify_receipt.verify)
+application.command("verify-signature", help=verify_signature.HELP, short_help="核验文件签名 / Judge signatures")(
+    verify_signature.verify
+)
 application.command("import", help=import_register.HELP, short_help="导入登记簿 / Load a register")(
     import_register.import_register
 )
