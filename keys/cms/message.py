@@ -133,8 +133,13 @@ def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
     if not found:
         raise MalformedError("cms.no_signer", "nobody signed it: it only carries certificates")
     signers = tuple(map(read_signer, found))
+    announced = _announced(digests)
     for signer in signers:
+        if signer.digest not in announced:
+            # RFC 5652 §5.1 leaves it to the reader. Others digest as they read, and so only what is announced.
+            raise MalformedError("cms.algorithm_mismatch", f"{signer.digest} is not among the digests announced")
         _hold(signer, content_type, content)
+    other = content_type in DATA.values() and content_type != DATA[dialect]
     return SignedData(
         dialect=dialect,
         content_type=content_type,
@@ -143,7 +148,7 @@ def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
         unread=unread,
         signers=signers,
         digest=digest,
-        oddities=tuple(_oddities(dialect, content_type, digests, signers)),
+        oddities=("content_type.other_dialect",) if other else (),
     )
 
 
@@ -183,12 +188,6 @@ def refuse_attributes(content: bytes) -> None:
         raise MalformedError("cms.content_is_attributes", "the content is itself the signed attributes of a message")
 
 
-def _oddities(dialect: str, content_type: str, digests: Element, signers: tuple[Signer, ...]) -> list[str]:
-    found: list[str] = []
-    if content_type in DATA.values() and content_type != DATA[dialect]:
-        found.append("content_type.other_dialect")
+def _announced(digests: Element) -> set[str | None]:
     members = listed(digests, der.SET, _MAX_DIGESTS, "digest algorithms")
-    named = {DIGEST_OIDS.get(comparable(member)[0]) for member in members}
-    if not {signer.digest for signer in signers} <= named:
-        found.append("digest_algorithms.incomplete")
-    return found
+    return {DIGEST_OIDS.get(comparable(member)[0]) for member in members}

@@ -28,8 +28,6 @@ def listed(element: Element, tag: int, most: int, what: str) -> list[Element]:
 def _parts(element: Element, tag: int, most: int) -> list[Element] | None:
     if element.tag != tag:
         raise MalformedError("der.malformed", f"tag 0x{element.tag:02x}, not 0x{tag:02x} (at byte {element.start})")
-    if element.depth >= der.MAX_DEPTH:
-        raise MalformedError("der.malformed", f"values are nested more than {der.MAX_DEPTH} deep")
     found: list[Element] = []
     at = element.content
     while at < element.end:
