@@ -18,6 +18,7 @@ from keys.errors import KeysError, MalformedError
 MAX_LENGTH = 32 * 1024 * 1024  # bytes of a message, with the content inside
 MAX_SIGNERS = 64
 MAX_CERTIFICATES = 256
+_MAX_CERTIFICATE_BYTES = 1 << 19  # of all of them: a certificate of a thousand extensions takes long to read
 _MAX_DIGESTS = 64
 
 RFC5652, GM = "rfc5652", "gm"
@@ -160,6 +161,8 @@ def _content(element: Element) -> tuple[str, bytes | None]:
 
 
 def _certificates(element: Element) -> tuple[tuple[Certificate, ...], int]:
+    if element.end - element.content > _MAX_CERTIFICATE_BYTES:
+        raise MalformedError("cms.too_large", f"more than {_MAX_CERTIFICATE_BYTES} bytes of certificates")
     found: list[Certificate] = []
     members = listed(element, _CERTIFICATES, MAX_CERTIFICATES, "certificates")
     for member in members:

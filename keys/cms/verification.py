@@ -73,5 +73,9 @@ def _refuse_attributes(content: Content) -> None:
     if isinstance(content, Octets):
         refuse_attributes(content.content)
     elif isinstance(content, Stream):
+        head = bytearray()
         with content.open() as source:
-            refuse_attributes(source.read(MAX_SIGNED + 1))
+            # A source may give less than it is asked for before it ends.
+            while len(head) <= MAX_SIGNED and (piece := source.read(MAX_SIGNED + 1 - len(head))):
+                head += piece
+        refuse_attributes(bytes(head))

@@ -78,6 +78,12 @@ def test_as_many_attributes_as_are_read() -> None:
     assert refused_by_attributes(TYPE, DIGEST, *more) == ""
 
 
+def test_unsigned_attributes_are_bounded() -> None:
+    for count, code in ((MAX_ATTRIBUTES, ""), (MAX_ATTRIBUTES + 1, "cms.too_large")):
+        assert code_of(message(CONTENT, Signed(by=lock(), unsigned=(OTHER,) * count))) == code
+    assert code_of(message(CONTENT, Signed(by=lock(), unsigned=(NULL,)))) == "cms.malformed"
+
+
 def test_content_of_a_type_needs_attributes() -> None:
     assert code_of(message(CONTENT, Signed(by=lock()), kind=TSTINFO)) == ""
     assert code_of(message(CONTENT, Signed(by=lock(), attributes=False), kind=TSTINFO)) == "cms.attributes_missing"
@@ -89,6 +95,13 @@ def test_a_swapped_content_type_is_refused() -> None:
     assert code_of(message(CONTENT, info, certificates=[lock().der])) == "cms.content_type_wrong"
 
 
+class Trickle(io.BytesIO):
+    """A source that gives a byte at a time."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(1, size or 0))
+
+
 def test_signed_attributes_are_no_document() -> None:
     """Whoever has a message can show the attributes in it as content, with a signature that is right over them."""
     signer = Signed(by=lock(), at=AT)
@@ -97,7 +110,7 @@ def test_signed_attributes_are_no_document() -> None:
     bare = Signed(by=lock(), attributes=False, signature=signature)
     assert code_of(message(shown, bare)) == "cms.content_is_attributes"
     detached = message(None, bare)
-    for content in (Octets(shown), Stream(lambda: io.BytesIO(shown))):
+    for content in (Octets(shown), Stream(lambda: io.BytesIO(shown)), Stream(lambda: Trickle(shown))):
         assert code_of(detached, content) == "cms.content_is_attributes"
     # With attributes of its own the same content is a document like any other.
     assert code_of(message(shown, Signed(by=lock()))) == ""

@@ -180,6 +180,9 @@ def test_certificates_are_hints_and_bounded() -> None:
     verified(data)
     refused(message(CONTENT, SIGNER, certificates=[NULL] * (MAX_CERTIFICATES + 1)), "cms.too_large", "certificates")
     assert parse_cms(message(CONTENT, SIGNER, certificates=[NULL] * MAX_CERTIFICATES)).unread == MAX_CERTIFICATES
+    long = der.octet_string(bytes(1 << 16))
+    refused(message(CONTENT, SIGNER, certificates=[long] * 8), "cms.too_large", "bytes of certificates")
+    assert parse_cms(message(CONTENT, SIGNER, certificates=[long] * 7)).unread == 7
 
 
 def test_lists_and_answers_about_revocation_inside_are_passed_over() -> None:
