@@ -13,13 +13,14 @@ from app import clock
 from app.cli.application import application
 from app.settings import Settings
 from app.store import schema
-from keys.cms import find_certificate, parse_cms
+from keys.cms import find_certificate, parse_cms, verify_signer
 from keys.content import Octets
 from keys.timestamp import TimestampToken, parse_token, verify_token
 from tests.store.rows import settings_at
 from tests.support import der_writer as der
 from tests.support.cms_writer import Signed, message
 from tests.support.pki import Authority, unit
+from tests.support.softlock import NAME, USCC
 from tests.support.tsa import elsewhere, flooding, honest, replying, tsa, unwilling
 
 CONTENT = b"an offer of 1,000,000"
@@ -120,6 +121,23 @@ def test_every_signature_of_a_cms_file_gets_a_token(accord: Accord, elsewhere: b
     tokens = [verified(signer.timestamps[0], signer.signature).digest for signer in signers]
     assert {view["digest"] for view in told["timestamps"]} == set(tokens)
     assert parse_cms(Path("signed").read_bytes()).signers[0].timestamps == ()
+
+
+def test_what_a_test_lock_signed_gets_a_token(accord: Accord) -> None:
+    def lock(*arguments: str) -> None:
+        well(CliRunner().invoke(application, ["lock", *arguments]))
+
+    lock("new", "--ca=CN-CQ", "--uscc", USCC, "--name", NAME, "-o", "lock")
+    lock("cms", "offer", "--lock=lock", "--gm", "-o", "signed")
+    well(accord("--cms", "signed", "-o", "out", "--gm"))
+    signed, stamped = (parse_cms(Path(file).read_bytes()) for file in ("signed", "out"))
+    (signer,) = stamped.signers
+    assert (stamped.dialect, stamped.content, stamped.certificates) == ("gm", CONTENT, signed.certificates)
+    holder = find_certificate(signer, stamped.certificates)
+    assert holder is not None
+    verify_signer(signer, holder, Octets(CONTENT))
+    (token,) = signer.timestamps
+    assert verified(token, signer.signature).dialect == "gm"
 
 
 @pytest.mark.parametrize(
