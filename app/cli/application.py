@@ -13,6 +13,7 @@ from app.cli import (
     keys,
     lock,
     lock_cms,
+    lock_timestamp,
     log,
     migrate,
     recognize,
@@ -50,6 +51,7 @@ application.add_typer(statement.statement, name="statement", help="发证机关�
 application.add_typer(log.log, name="log", help="登记日志 / The log of the registers")
 application.add_typer(status.status, name="status", help="状态列表 / Status lists")
 lock.lock.command("cms", help=lock_cms.HELP)(lock_cms.cms)
+lock.lock.command("timestamp", help=lock_timestamp.HELP)(lock_timestamp.timestamp)
 application.add_typer(lock.lock, name="lock", help="测试锁 / Test locks")
 application.add_typer(trust_anchors.trust_anchors, name="trust-anchors", help="信任锚 / Trust anchors")
 application.add_typer(accepted_cas.accepted_cas, name="accepted-cas", help="认可的电子认证机构 / Accepted authorities")

@@ -1,6 +1,7 @@
 """Demonstration certification authorities: a root and an authority for each province, in SM2 and in RSA.
 
-And one of each that no store trusts, for the case of a foreign authority. Their keys are made at random for one test
+And one of each that no store trusts, for the case of a foreign authority. Below each authority there can be one that
+tells the time. Their keys are made at random for one test
 store and lie in `<home>/demo-ca`, encrypted, with the passphrase beside them; whoever reads the folder can issue locks
 that this store believes, and nobody else's.
 """
@@ -45,13 +46,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """An authority that is to be there. `above` is the id of the root that it stands under; None for a root."""
+    """An authority that is to be there. `above` is the id of the one that it stands under; None for a root.
+
+    One that tells the time issues nothing, so nobody has to be told that it is trusted.
+    """
 
     id: str
     name: LocalText
     family: str
     above: str | None
     trusted: bool
+    tells_time: bool = False
 
     @property
     def crl_uri(self) -> str:
@@ -90,11 +95,23 @@ def _plans() -> Mapping[str, Plan]:
         for identity, name, root in below
         for family in FAMILIES
     ]
+    made += [
+        Plan(
+            id=plan.id.replace("demo-ca-", "demo-tsa-"),
+            name=LocalText(zh=f"{plan.name.zh}时间戳", en=f"{plan.name.en}, timestamps"),
+            family=plan.family,
+            above=plan.id,
+            trusted=plan.trusted,
+            tells_time=True,
+        )
+        for plan in made
+        if plan.above is not None
+    ]
     return {plan.id: plan for plan in made}
 
 
 PLANS = _plans()
-"""Every demonstration authority by id, roots first."""
+"""Every demonstration authority by id, each after the one that it stands under."""
 
 
 def authority_id(ca: str, family: str) -> str:
@@ -102,10 +119,15 @@ def authority_id(ca: str, family: str) -> str:
     return f"demo-ca-{ca.removeprefix('CN-').lower()}-{family}"
 
 
+def timestamp_authority_id(ca: str, family: str) -> str:
+    """The id of the one that tells the time below it."""
+    return authority_id(ca, family).replace("demo-ca-", "demo-tsa-")
+
+
 def trusted_ids() -> tuple[str, ...]:
     """The authorities that a test store trusts: of the families that this Python can make keys of."""
     families = [family for family in FAMILIES if software_key.available(family)]
-    return tuple(plan.id for plan in PLANS.values() if plan.trusted and plan.family in families)
+    return tuple(plan.id for plan in PLANS.values() if plan.trusted and not plan.tells_time and plan.family in families)
 
 
 class AuthorityFolder:
@@ -131,19 +153,32 @@ class AuthorityFolder:
         return all(self._file(identity, "pem").is_file() for identity in identities)
 
     def make(self, identities: Iterable[str]) -> None:
-        """Makes the authorities that are not there yet, and the roots that they stand under. Raises `CustodyError`."""
-        wanted = {root for identity in identities for root in (identity, PLANS[identity].above) if root is not None}
+        """Makes the authorities that are not there yet, and those that they stand under. Raises `CustodyError`."""
+        wanted = {above for identity in identities for above in _upwards(identity)}
         if self.has(wanted):
             return
         files.make_directory(self.path)
         with files.exclusive(self.path):
-            missing = {identity for identity in wanted if not self._file(identity, "pem").is_file()}
-            # What stands under a root that is made anew has lost its issuer.
-            missing |= {identity for identity in wanted if PLANS[identity].above in missing}
+            missing, orphaned = self._missing(wanted)
+            for identity in orphaned:
+                files.discard(self._file(identity, "pem"))
+                self._certificates.pop(identity, None)
+                self._keys.pop(identity, None)
             opener = self._opener(make=True)
             plans = [plan for plan in PLANS.values() if plan.id in missing]
             for plan, (key, sealed) in zip(plans, _at_once(lambda plan: _new_key(plan, opener), plans), strict=True):
                 self._enter(plan, key, sealed)
+
+    def _missing(self, wanted: set[str]) -> tuple[set[str], set[str]]:
+        """Those that are to be made, and those that nobody asked for and that lose the one they stand under.
+
+        What stands under one that is made anew has lost its issuer.
+        """
+        missing, orphaned = set[str](), set[str]()
+        for identity, plan in PLANS.items():
+            if plan.above in missing | orphaned or not self._file(identity, "pem").is_file():
+                (missing if identity in wanted else orphaned).add(identity)
+        return missing, orphaned
 
     def certificate(self, identity: str) -> Certificate:
         """An authority's certificate. Raises `CustodyError` where it is missing or damaged."""
@@ -229,6 +264,8 @@ class AuthorityFolder:
         subject = Subject(name=plan.subject, spki=key.spki, not_before=NOT_BEFORE, not_after=NOT_AFTER)
         if plan.above is None:
             content = writing.root_certificate(subject, key)
+        elif plan.tells_time:
+            content = writing.timestamp_certificate(subject, self.issuer(plan.above))
         else:
             content = writing.authority_certificate(subject, self.issuer(plan.above))
         # A new key has revoked nothing and signed no list.
@@ -239,6 +276,12 @@ class AuthorityFolder:
 
     def _file(self, identity: str, ending: str) -> Path:
         return self.path / f"{identity}.{ending}"
+
+
+def _upwards(identity: str) -> tuple[str, ...]:
+    """An authority, the one that it stands under, and so on up to its root."""
+    above = PLANS[identity].above
+    return (identity, *(_upwards(above) if above is not None else ()))
 
 
 def _new_key(plan: Plan, opener: bytes) -> tuple[SoftwareKey, bytes]:

@@ -12,6 +12,7 @@ from keys.custody.software_key import SoftwareKey
 
 SIGNING_USAGE = ("digitalSignature", "nonRepudiation")
 ENCRYPTION_USAGE = ("keyEncipherment", "dataEncipherment", "keyAgreement")
+TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 
 REASONS = {
     "unspecified": 0,
@@ -86,6 +87,13 @@ def holder_certificate(subject: Subject, issuer: Issuer, usages: Iterable[str], 
     """A holder's certificate, DER, with further extensions where the holder needs any."""
     said = (encoding.key_usage(usages), encoding.distribution_point(issuer.crl_uri), *more)
     return _certificate(subject, issuer.name, issuer.key, said)
+
+
+def timestamp_certificate(subject: Subject, issuer: Issuer) -> bytes:
+    """The certificate of an authority that tells the time, DER: for nothing else, and critically so (RFC 3161 2.3)."""
+    purpose = encoding.sequence(encoding.oid(TIME_STAMPING))
+    said = encoding.extension(encoding.EXTENDED_KEY_USAGE, purpose, critical=True)
+    return holder_certificate(subject, issuer, SIGNING_USAGE, [said])
 
 
 def revocation_list(

@@ -131,7 +131,7 @@ def _anchor(plan: Plan, certificate: Certificate) -> dict[str, Any]:
         "confidence": "G",
         "sources": [_SOURCE],
     }
-    return content if plan.above is not None else content | {"role": "anchor", "qualifiers": ["bidding"]}
+    return content if plan.above is not None else content | {"role": "anchor", "qualifiers": ["bidding", "timestamp"]}
 
 
 def _accepted(jurisdiction: str, authorities: Iterable[str]) -> dict[str, Any]:

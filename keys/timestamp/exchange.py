@@ -1,5 +1,7 @@
 """Asking a timestamp authority and reading its answer (RFC 3161 §2.4); how the bytes travel is the caller's matter."""
 
+from datetime import datetime, timedelta
+
 from keys import der
 from keys.content import digested
 from keys.der import Element
@@ -64,15 +66,20 @@ def read_response(data: bytes) -> bytes:
         raise MalformedError("timestamp.malformed", f"TimeStampResp: {error.detail}") from error
 
 
-def check_answer(info: TimestampInfo, digest_name: str, digest: bytes, nonce: int) -> None:
-    """Holds an answer against its request: an authority may have answered another one, or an older one (§2.4.2).
+def check_answer(
+    info: TimestampInfo, digest_name: str, digest: bytes, nonce: int, *, now: datetime, skew: timedelta
+) -> None:
+    """Holds an answer against its request: it may be to another one, or to an older one (RFC 3161 §2.4.2).
 
-    Raises SignatureError "timestamp.imprint_wrong", "timestamp.nonce_wrong".
+    `skew` is how far the authority's clock may be from ours. Raises SignatureError "timestamp.imprint_wrong",
+    "timestamp.nonce_wrong", "timestamp.time_wrong".
     """
     if (info.digest_name, info.imprint) != (digest_name, digest):
         raise SignatureError("timestamp.imprint_wrong", "the authority timestamped another digest than it was sent")
     if info.nonce != nonce:
         raise SignatureError("timestamp.nonce_wrong", "the answer does not have the nonce of the request")
+    if abs(info.gen_time - now) > skew:
+        raise SignatureError("timestamp.time_wrong", f"the authority says {info.gen_time.isoformat()}, not now")
 
 
 def _response(parts: tuple[Element, ...]) -> bytes:

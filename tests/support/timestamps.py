@@ -19,7 +19,7 @@ from tests.support.unsafe_sm2 import Key
 TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
 POLICY = "2.999.1"
-SIGNED_DATA = {"rfc": "1.2.840.113549.1.7.2", "gm": "1.2.156.10197.6.1.4.2.2"}
+SIGNED_DATA = {"rfc5652": "1.2.840.113549.1.7.2", "gm": "1.2.156.10197.6.1.4.2.2"}
 GM_SM2 = der.sequence(der.oid("1.2.156.10197.1.301.1"))
 LAST = datetime(2060, 1, 1, tzinfo=UTC)
 """When the authorities end: far off, as openssl timestamps by the clock of the machine only."""
@@ -81,7 +81,7 @@ class TokenSpec:
     """How a token is to be written. None is for what is right; the rest is done as it says."""
 
     info: InfoSpec | bytes = InfoSpec()
-    dialect: str = "rfc"
+    dialect: str = "rfc5652"
     signed_by: Key | None = None
     digest: str | None = None
     content_type: str = TST_INFO
@@ -147,7 +147,7 @@ def _token(clock: Clock, spec: TokenSpec) -> bytes:
     own = (clock.certificate.der, clock.issuer.certificate.der)
     shown = own if spec.certificates is None else spec.certificates
     content = der.sequence(
-        der.integer(3 if spec.dialect == "rfc" else 1),
+        der.integer(3 if spec.dialect == "rfc5652" else 1),
         der.set_of(algorithm(digest)),
         der.sequence(der.oid(spec.content_type), der.explicit(0, der.octet_string(info)) if spec.attached else b""),
         der.explicit(0, b"".join(shown)) if shown else b"",

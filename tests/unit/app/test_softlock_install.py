@@ -58,10 +58,13 @@ def test_the_roots_are_anchors_and_the_rest_is_between(trusting: Settings) -> No
     assert set(trust.anchors) == set(trusted_ids())
     for identity, anchor in trust.anchors.items():
         root = PLANS[identity].above is None
-        assert (anchor.role, anchor.qualifiers) == (("anchor", {"bidding"}) if root else ("intermediate", frozenset()))
+        assert (anchor.role, anchor.qualifiers) == (
+            ("anchor", {"bidding", "timestamp"}) if root else ("intermediate", frozenset())
+        )
         assert "测试" in anchor.name.zh
         assert anchor.certificate == AuthorityFolder.of_store(trusting).certificate(identity)
         assert anchor.serves("bidding", "CN-SC", clock.now()) is root
+        assert anchor.serves("timestamp", "CN-CQ", clock.now()) is root
         assert not anchor.serves("government-seal", "CN-SC", clock.now())
 
 

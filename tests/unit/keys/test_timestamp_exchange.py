@@ -10,15 +10,16 @@ from keys.content import DIGESTS, SM2_E
 from keys.errors import KeysError, MalformedError, SignatureError
 from keys.timestamp import check_answer, parse_token, read_response, write_request
 from tests.support import der_writer as der
-from tests.support.timestamps import CONTENT, algorithm, clock, hashed, read_request, response
+from tests.support.pki import AT
+from tests.support.timestamps import CONTENT, SECOND, algorithm, clock, hashed, read_request, response
 from tests.support.timestamps import DIGESTS as SIZES
 
 TOKEN = clock().token(nonce=der.integer(77))
 HASH = hashed("sha256", CONTENT)
 
 
-def refused(call: Callable[[], object], kind: type[KeysError] = MalformedError) -> KeysError:
-    with pytest.raises(kind) as caught:
+def refused(call: Callable[[], object]) -> KeysError:
+    with pytest.raises(MalformedError) as caught:
         call()
     return caught.value
 
@@ -96,14 +97,17 @@ def test_any_bytes_are_refused_with_a_code(data: bytes) -> None:
 
 
 def test_an_answer_is_to_the_request() -> None:
-    info = parse_token(TOKEN).info
-    check_answer(info, "sha256", HASH, 77)
-    for name, digest, nonce, code in (
-        ("sha256", HASH, 78, "timestamp.nonce_wrong"),
-        ("sha256", bytes(32), 77, "timestamp.imprint_wrong"),
-        ("sm3", HASH, 77, "timestamp.imprint_wrong"),
+    info, bare = parse_token(TOKEN).info, parse_token(clock().token()).info
+    check_answer(info, "sha256", HASH, 77, now=AT + SECOND, skew=SECOND)
+    check_answer(info, "sha256", HASH, 77, now=AT - SECOND, skew=SECOND)
+    for answer, name, digest, nonce, now, code in (
+        (info, "sha256", HASH, 78, AT, "timestamp.nonce_wrong"),
+        (bare, "sha256", HASH, 77, AT, "timestamp.nonce_wrong"),
+        (info, "sha256", bytes(32), 77, AT, "timestamp.imprint_wrong"),
+        (info, "sm3", HASH, 77, AT, "timestamp.imprint_wrong"),
+        (info, "sha256", HASH, 77, AT + 2 * SECOND, "timestamp.time_wrong"),
+        (info, "sha256", HASH, 77, AT - 2 * SECOND, "timestamp.time_wrong"),
     ):
-        asked = (name, digest, nonce)
-        assert refused(lambda asked=asked: check_answer(info, *asked), SignatureError).code == code
-    bare = parse_token(clock().token()).info
-    assert refused(lambda: check_answer(bare, "sha256", HASH, 77), SignatureError).code == "timestamp.nonce_wrong"
+        with pytest.raises(SignatureError) as caught:
+            check_answer(answer, name, digest, nonce, now=now, skew=SECOND)
+        assert caught.value.code == code
