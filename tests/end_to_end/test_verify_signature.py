@@ -59,7 +59,7 @@ def test_a_document_is_judged_attached_and_detached(fresh: Path, desk: Path) -> 
     )
     for outcome in (attached, detached):
         assert outcome.code == 0, outcome
-        assert [entry["role"] for entry in told(outcome)["signers"]] == ["unit", "legal_representative"]
+        assert {entry["role"] for entry in told(outcome)["signers"]} == {"unit", "legal_representative"}
     (desk / "other.pdf").write_bytes(b"another document")
     other = accord(fresh, "verify-signature", str(desk / "other.pdf"), f"--signature={desk / 'bid.p7s'}", *WHERE)
     assert other.code == 1
@@ -73,12 +73,13 @@ def test_who_must_have_signed_and_by_when(fresh: Path, desk: Path, tmp_path: Pat
     met = accord(fresh, *asked, f"--signature={desk / 'bid.p7s'}", f"--receipt={receipt}")
     assert met.code == 0, met
     assert "All signatures that were asked for are there." in met.out
-    assert re.search(r"Signer 2: .* · legal_representative · ", met.out)
+    assert re.search(r"Signer [12]: .* · legal_representative · ", met.out)
     lacking = accord(fresh, *asked, f"--signature={desk / 'unit.p7s'}")
     assert (lacking.code, "signers.missing" in lacking.out) == (1, True)
     assert accord(fresh, "verify-receipt", str(receipt)).code == 0
     late = ("--deadline=2026-01-01T00:00:00+08:00", f"--signature={desk / 'bid.p7s'}")
-    assert accord(fresh, *asked, *late).code == 3 or "signature.after_deadline" in accord(fresh, *asked, *late).out
+    missed = accord(fresh, *asked, *late)
+    assert (missed.code, "signature.after_deadline" in missed.out) == (1, True)
     # The receipt is evidence from its time on.
     again = accord(fresh, *asked, f"--signature={desk / 'bid.p7s'}", f"--earlier={receipt}", "--json")
     assert [entry["proven_time"]["kind"] for entry in told(again)["signers"]] == ["receipt", "receipt"]
