@@ -5,7 +5,7 @@ from typing import Any
 from app.messages import Messages
 from app.presentation import answer_view, certificate_view, checks_view, path_view, reason_view
 from registry.holder import shown_subject
-from registry.receipt import Origin, proven_time, signature_statement, time_statement
+from registry.receipt import Origin, proven_time, signature_statement, time_source, time_statement
 from registry.signers import Countersigned, Requirement, SignatureAnswer, SignerAnswer
 
 
@@ -17,7 +17,7 @@ def signature_view(answer: SignatureAnswer, messages: Messages, origin: Origin) 
         "decision": panel.outcome,
         "label": messages.label(panel.outcome, genuineness=False),
         "reasons": [reason_view(reason, messages) for reason in panel.reasons],
-        "time_source": "asserted" if proven_time(decision) is None else "proven",
+        "time_source": time_source(decision),
         "signature": {name: statement[name] for name in ("digest", "format", "content")},
         "requirement": None if answer.requirement is None else _requirement(answer, answer.requirement),
         "signers": [_signer(signer, messages) for signer in answer.signers],

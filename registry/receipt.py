@@ -191,7 +191,7 @@ def claims(
         "credential": _credential(decision),
         "valid_at": decision.query.valid_at,
         "known_at": decision.query.known_at,
-        "time_source": "asserted" if proven_time(decision) is None else "proven",
+        "time_source": time_source(decision),
         "evaluated_at": evaluated_at,
         "digests": digests(decision),
         "fresh_until": decision.fresh_until,
@@ -205,6 +205,12 @@ def proven_time(decision: Decision) -> ProvenTime | None:
     """The instant by which the signature that was shown is proven to have existed; None where nothing proves any."""
     established = None if decision.lock is None else decision.lock.established
     return None if established is None else established.proven
+
+
+def time_source(decision: Decision) -> str:
+    """Whether it is proven that the signature existed at `valid_at`, or only asserted by who asks."""
+    proven = proven_time(decision)
+    return "proven" if proven is not None and proven.instant <= decision.query.valid_at else "asserted"
 
 
 def signature_statement(answer: SignatureAnswer) -> dict[str, Any]:

@@ -140,6 +140,21 @@ def test_a_timestamp_proves_that_a_lock_signed_before_it_was_revoked(desk: Signi
     assert claims_of(answer["receipt"])["time_source"] == "proven"
     after = message(DOCUMENT, stamped(revoked, stamp(desk.clock(), now - 20 * DAY)))
     assert desk.answer(after)["reasons"][0]["code"] == "status.revoked"
+    # That it was there before is then the asker's word alone.
+    asserted = desk.answer(after, valid_at=(now - 40 * DAY).isoformat())
+    assert (asserted["decision"], asserted["time_source"]) == ("recognized", "asserted")
+
+
+def test_a_timestamp_after_the_end_proves_nothing_of_before(desk: SigningDesk) -> None:
+    now = desk.world.now
+    ended = desk.world.lock(number=6, not_after=now - 10 * DAY).signing
+    late = desk.answer(message(DOCUMENT, stamped(ended, stamp(desk.clock(), now - 5 * DAY))))
+    assert (late["decision"], late["reasons"][0]["code"]) == ("not_recognized", "validity.expired")
+    asked = {"valid_at": (now - 20 * DAY).isoformat(), "deadline": (now - 15 * DAY).isoformat()}
+    answer = desk.answer(message(DOCUMENT, stamped(ended, stamp(desk.clock(), now - 5 * DAY))), **asked)
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "signature.after_deadline")
+    early = desk.answer(message(DOCUMENT, stamped(ended, stamp(desk.clock(), now - 20 * DAY))))
+    assert (early["decision"], early["time_source"]) == ("recognized", "proven")
 
 
 def test_a_stolen_key_leaves_doubt_without_a_proven_time(desk: SigningDesk) -> None:
