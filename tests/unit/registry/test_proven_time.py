@@ -16,7 +16,7 @@ from keys.path_validation.finder import PathFinder
 from keys.revocation.judgement import RevocationPolicy
 from registry.proven_time import SKEW, ProvenTime, Refusal, proven_by_timestamp
 from tests.support import der_writer as der
-from tests.support.der_writer import Revoked
+from tests.support.der_writer import IssuingDistributionPoint, Revoked
 from tests.support.pki import AT, NOT_AFTER, Authority
 from tests.support.timestamps import CONTENT, SECOND, Clock, clock, clock_spec
 from tests.support.unsafe_sm2 import Key
@@ -114,6 +114,14 @@ def test_it_is_proven_long_after_the_certificate_has_ended() -> None:
     assert proven(clock(), clock().token(), known_at=late).instant == AT
     after = lists(clock(), this_update=NOT_AFTER + DAY, next_update=late)
     assert refused(clock(), clock().token(), after, known_at=late) == "revocation.missing"
+
+
+def test_it_is_proven_after_the_authority_above_has_ended() -> None:
+    above = clock().issuer.above
+    assert above is not None
+    ended = reissued(clock().issuer, above, not_after=AT + 10 * DAY)
+    made = Clock(certificate=ended.issue(clock_spec()), issuer=ended)
+    assert proven(made, made.token()).instant == AT
 
 
 # What the token and the path lack
@@ -224,6 +232,18 @@ def test_nothing_is_proven_for_want_of_evidence() -> None:
     assert proven(clock(), token, served).instant == AT
 
 
+def test_a_list_counts_for_those_that_it_speaks_of() -> None:
+    place = "http://crl.example/1.crl"
+    pointing, silent = clock(points=(der.distribution_point([place]),)), clock()
+    above = silent.issuer.above
+    assert above is not None
+    dates = {"this_update": AT + HOUR, "next_update": AT + 60 * DAY}
+    shelf = Shelf().add(above, above.crl(part=IssuingDistributionPoint(only_ca=True), **dates))
+    shelf.add(silent.issuer, silent.issuer.crl(part=IssuingDistributionPoint(uris=(place,)), **dates))
+    assert proven(pointing, pointing.token(), shelf).instant == AT
+    assert refused(silent, silent.token(), shelf) == "revocation.missing"
+
+
 def test_only_what_was_known_counts() -> None:
     issued = {"this_update": AT + 2 * DAY, "next_update": AT + 9 * DAY}
     shelf = lists(clock())
@@ -272,9 +292,19 @@ def test_a_digest_must_be_one_that_may_be_relied_on(digest: str) -> None:
 def test_an_algorithm_must_hold_when_it_is_known_or_when_the_token_is_proven_to_have_been_there() -> None:
     made = clock("rsa-1024")
     assert refused(made, made.token()) == "signature.algorithm_not_allowed"
+    small = clock(key=Key("rsa-1024", "a small clock"))
+    assert refused(small, small.token()) == "signature.algorithm_not_allowed"
     weak = replace(made.issuer, scheme="rsa-pkcs1-sha1")
     shown = Clock(certificate=weak.issue(clock_spec("rsa-2048")), issuer=weak)
     assert refused(shown, shown.token()) == "signature.algorithm_not_allowed"
+
+
+def test_the_digest_of_the_attributes_is_judged_where_the_signature_has_none() -> None:
+    kept = tuple(replace(rule, digests=rule.digests - {"sha512"}) for rule in RULES.digests)
+    made = clock("ed25519")
+    token = made.token(digest="sha512")
+    assert proven(made, token).instant == AT
+    assert refused(made, token, policy=replace(RULES, digests=kept)) == "signature.algorithm_not_allowed"
 
 
 def test_an_older_proof_of_the_token_keeps_its_algorithms_alive() -> None:
