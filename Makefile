@@ -4,6 +4,9 @@
 PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 PORT ?= 8000
+# make fuzz SECONDS=60 TARGETS=certificate,crl
+SECONDS ?= 600
+TARGETS ?=
 # More flags: make test ARGS='-k receipts', make bench ARGS='--gate 2.75' LOCKS='--gate 0.75'
 ARGS ?=
 
@@ -13,7 +16,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --no-config --upgrade --univers
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: soak help venv dev demo test lint format bench conformance examples lock clean
+.PHONY: soak help venv dev demo test lint format bench conformance fuzz examples lock clean
 
 help: ## 列出命令 · list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +55,9 @@ soak: .venv/.dev ## 强制终止与磁盘写满 · kill -9 at 200 random instant
 conformance: .venv/.dev ## 第三方符合性数据 · hold against third-party data; writes docs/conformance.md
 	@$(BIN)/python -m conformance
 
+fuzz: .venv/.fuzz ## 模糊测试 (SECONDS=600 TARGETS=certificate,crl) · fuzz what reads foreign bytes
+	@$(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(TARGETS),--targets $(TARGETS))
+
 examples: .venv/.runtime ## 更新接口文档示例 · write the examples of the API document anew
 	@$(BIN)/python -m app.demonstration.documented
 
@@ -59,11 +65,12 @@ lock: .venv-lock/.ready ## 更新依赖锁定文件 · pin the newest dependenci
 	@$(COMPILE) --group build --group dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --group build --extra pkcs11 --constraint requirements-dev.lock --output-file requirements-pkcs11.lock pyproject.toml
+	@$(COMPILE) --group fuzz --constraint requirements-dev.lock --output-file requirements-fuzz.lock pyproject.toml
 
 clean: ## 删除生成的文件 · remove what was generated (not var/)
 	@rm -rf .venv .venv-lock build dist *.egg-info htmlcov .coverage .coverage.* coverage.xml \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
-	@find app bench keys migrations registry tests -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find app bench conformance fuzz keys migrations registry tests -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamps: each says that a step was done for the files that it depends on, so that a second run does nothing.
 
@@ -92,6 +99,11 @@ endef
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	@echo '安装开发环境 · installing what is needed to develop ...'
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.fuzz: .venv/.dev requirements-fuzz.lock
+	@echo '安装模糊测试工具 · installing what is needed to fuzz ...'
+	@$(INSTALL) --require-hashes -r requirements-fuzz.lock
 	@touch $@
 
 .venv-lock/.ready:

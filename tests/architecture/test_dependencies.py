@@ -53,3 +53,9 @@ def test_what_is_optional_is_imported_by_one_file_at_first_use_and_has_a_lock_of
         module = ast.parse((ROOT / place).read_text(encoding="utf-8"))
         assert name not in {entry.name for node in module.body if isinstance(node, ast.Import) for entry in node.names}
     assert locked_in("requirements-pkcs11.lock") - locked_in("requirements.lock") == {"python-pkcs11"}
+
+
+def test_fuzzing_brings_its_fuzzer_and_nothing_else_that_was_not_tested() -> None:
+    more = locked_in("requirements-fuzz.lock") - locked_in("requirements.lock")
+    assert more == {"atheris"}
+    assert "atheris" not in locked_in("requirements-dev.lock")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.requirements import require
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("app", "bench", "conformance", "keys", "migrations", "registry", "tests")
+SOURCES = ("app", "bench", "conformance", "fuzz", "keys", "migrations", "registry", "tests")
 
 FILE_LINES = 500
 FUNCTION_LINES = 60
@@ -143,7 +143,9 @@ def test_what_runs_is_what_was_tested(lock: str) -> None:
     assert {name: tested.get(name) for name in running} == running
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-pkcs11.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-pkcs11.lock", "requirements-dev.lock", "requirements-fuzz.lock"]
+)
 def test_every_pin_has_hashes(lock: str) -> None:
     entries = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text(encoding="utf-8"))
     assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []

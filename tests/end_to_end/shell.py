@@ -1,15 +1,20 @@
 """The `accord` command as a process, and a server that is really listening."""
 
+import atexit
 import hashlib
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tests.end_to_end.forking import OF_THE_INTERPRETER, Forking
 
 ROOT = Path(__file__).parents[2]
 ACCORD = [sys.executable, "-c", "from app.cli import main; main()"]
@@ -34,7 +39,19 @@ class Outcome:
 
 
 def accord(home: Path, *arguments: str, given: str | None = None, cwd: Path | None = None, **settings: str) -> Outcome:
-    """Runs `accord` to its end."""
+    """Runs `accord` to its end, in a fork of an interpreter that has imported it already."""
+    if any(name.startswith(OF_THE_INTERPRETER) for name in settings):
+        return accord_from_nothing(home, *arguments, given=given, cwd=cwd, **settings)
+    with tempfile.TemporaryDirectory() as folder:
+        return Outcome(
+            *_forking().run(arguments, given, cwd or home.parent, environment(home, **settings), Path(folder))
+        )
+
+
+def accord_from_nothing(
+    home: Path, *arguments: str, given: str | None = None, cwd: Path | None = None, **settings: str
+) -> Outcome:
+    """Runs `accord` to its end, in an interpreter of its own: as users do."""
     done = subprocess.run(
         [*ACCORD, *arguments],
         cwd=cwd or home.parent,
@@ -46,6 +63,14 @@ def accord(home: Path, *arguments: str, given: str | None = None, cwd: Path | No
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@cache
+def _forking() -> Forking:
+    """One for a process of the test run."""
+    forking = Forking(environment(Path("nowhere")), PATIENCE)
+    atexit.register(forking.close)
+    return forking
 
 
 def assert_refused(outcome: Outcome, *named: str, code: int = 70) -> None:
