@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from keys.algorithm_policy import allowed
 from keys.algorithms.raw import as_der, default_scheme
@@ -20,7 +21,7 @@ from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.path_validation.errors import PathError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import COMPROMISES, KnownCrl, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import COMPROMISES, KnownCrl, KnownOcsp, RevocationPolicy, RevocationVerdict, judge
 from registry.canonical import digest
 from registry.credential import Credential
 from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
@@ -30,6 +31,7 @@ from registry.jurisdiction import Authority, office_for
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
+from registry.stapled import brought_along
 from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 
 _SKEW = timedelta(minutes=5)
@@ -63,13 +65,20 @@ class PathFinder(Protocol):
 
 
 class RevocationEvidence(Protocol):
-    """The revocation lists that a node holds."""
+    """The revocation lists and OCSP answers that a node holds."""
 
     def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownCrl]:
         """The lists by an authority that were known then and could tell of one of its certificates.
 
         The newest, the newest issued before the certificate's end, and whichever listed it and was followed by one
         that does not. Each signature was verified when the list was taken in.
+        """
+        ...
+
+    def answers_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownOcsp]:
+        """The OCSP answers for an authority about one of its certificates that were known then, chosen likewise.
+
+        Each is verified; a responder who could have been revoked is still to be judged.
         """
         ...
 
@@ -80,6 +89,8 @@ class LockEvidence(Struct, frozen=True, kw_only=True):
     possession: Possession | None
     paths: PathFinder
     revocation: RevocationEvidence
+    stapled: tuple[bytes, ...] = ()
+    """OCSP responses that the caller brought along, a few. Those that do not verify count as nothing."""
 
 
 class Revocation(Struct, frozen=True, kw_only=True):
@@ -220,7 +231,13 @@ def _freshness_limits(max_age: timedelta) -> RevocationPolicy:
     return RevocationPolicy(max_age=max_age, skew=_SKEW)
 
 
-def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+def _by_lists(
+    case: LockCase,
+    certificate: Certificate,
+    issuer: Certificate,
+    instant: datetime,
+    answers: Sequence[KnownOcsp] = (),
+) -> RevocationVerdict:
     query, evidence, usage = case.query, case.evidence, issuer.key_usage
     # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
     may_sign = usage is None or "cRLSign" in usage
@@ -228,13 +245,37 @@ def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> R
         certificate.serial,
         certificate.issuer,
         evidence.revocation.lists_of(issuer, query.known_at, certificate) if may_sign else (),
-        valid_at=query.valid_at,
+        valid_at=instant,
         known_at=query.known_at,
         certificate_end=certificate.not_after,
         policy=_freshness_limits(case.profile.max_age),
         distribution_points=certificate.distribution_points,
         is_ca=certificate.is_ca,
+        answers=answers,
     )
+
+
+def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+    answers = _answers(case, certificate, issuer)
+    return _by_lists(case, certificate, issuer, case.query.valid_at, answers)
+
+
+def _answers(case: LockCase, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
+    """The OCSP answers that count: those held and those brought along, but for responders who may have been revoked.
+
+    RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck a responder is judged, by lists, for when he signed.
+    """
+    held = case.evidence.revocation.answers_of(issuer, case.query.known_at, certificate)
+    if not (held or case.evidence.stapled):
+        return ()
+    found, rules = list[KnownOcsp](), case.policy.algorithms.rules
+    for known in (*held, *brought_along(case.evidence.stapled, certificate, issuer, case.query.known_at, rules)):
+        responder, signed_at = known.unchecked, known.answer.produced_at
+        if responder is None:
+            found.append(known)
+        elif _by_lists(case, responder, issuer, signed_at).state == "good":
+            found.append(replace(known, unchecked=None))
+    return found
 
 
 def _grave(verdict: RevocationVerdict) -> int:
@@ -281,7 +322,8 @@ def _status(case: LockCase, found: Revocation | None) -> Finding:
 def _unclear(found: Revocation) -> tuple[str, str, Params]:
     """Code, variant and values of revocation evidence that does not tell."""
     if found.verdict.state == "undetermined":
-        return "revocation.stale", "compromise", {}
+        contradictory = found.verdict.reason == "revocation.contradictory"
+        return "revocation.stale", "contradictory" if contradictory else "compromise", {}
     if found.verdict.state == "stale" and found.as_of is not None:
         return "revocation.stale", "", {"as_of": found.as_of}
     return "revocation.missing", "", {}
