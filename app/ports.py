@@ -211,6 +211,20 @@ class LockMaterial(Protocol):
         ...
 
 
+class OcspQuestion(Struct, frozen=True, kw_only=True):
+    """What an OCSP responder is asked about: a certificate, by nothing that names its holder.
+
+    `issuer_name` is the Name (DER) in its issuer field, `issuer_key` is `registry.trust.key_digest` of its issuer,
+    `not_after` its end, and `url` where the responder is.
+    """
+
+    serial: int
+    issuer_name: bytes
+    issuer_key: str
+    not_after: datetime
+    url: str
+
+
 class ChallengeStore(Protocol):
     """Remembers used challenges, in whatever process and also after a restart. Each raises `StoreError`."""
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from conformance import cms, encodings, merkle, paths, revocation, signatures
+from conformance import cms, encodings, merkle, ocsp, paths, revocation, signatures
 from conformance.suite import Row, data_folder
 from keys.algorithms import sm2
 
@@ -14,8 +14,9 @@ REPORT = Path(__file__).resolve().parents[1] / "docs" / "conformance.md"
 _HEAD = """# Conformance
 
 Written by `make conformance`; not by hand. Third-party data, read in place: NIST PKITS, x509-limbo, vectors and
-certificates of GmSSL, Tongsuo, gotlcp and tlcpchan, signed documents of gmsm, C2SP Wycheproof, Merkle proofs of
-transparency-dev, vectors of the IETF Token Status List, the W3C Bitstring Status List and RFC 8785.
+certificates of GmSSL, Tongsuo, gotlcp and tlcpchan, signed documents of gmsm, C2SP Wycheproof, OCSP responses of
+OpenSSL, Merkle proofs of transparency-dev, vectors of the IETF Token Status List, the W3C Bitstring Status List and
+RFC 8785.
 
 | suite | passed | of | goal | met |
 |---|---|---|---|---|
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         signatures.run(folder),
         paths.rows(folder),
         revocation.rows(),
+        ocsp.rows(folder),
         merkle.rows(folder),
         encodings.rows(folder),
         cms.rows(folder),

@@ -10,7 +10,7 @@ from keys.certificate import Certificate
 from keys.cms import Signer
 from keys.content import Content
 from keys.path_validation.path import Path
-from keys.revocation.judgement import KnownCrl
+from keys.revocation.judgement import KnownCrl, KnownOcsp
 
 
 class Possession(Struct, frozen=True, kw_only=True):
@@ -89,13 +89,20 @@ class PathFinder(Protocol):
 
 
 class RevocationEvidence(Protocol):
-    """The revocation lists that a node holds."""
+    """The revocation lists and OCSP answers that a node holds."""
 
     def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownCrl]:
         """The lists by an authority that were known then and could tell of one of its certificates.
 
         The newest, the newest issued before the certificate's end, and whichever listed it and was followed by one
         that does not. Each signature was verified when the list was taken in.
+        """
+        ...
+
+    def answers_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownOcsp]:
+        """The OCSP answers for an authority about one of its certificates that were known then, chosen likewise.
+
+        Each is verified; a responder who could have been revoked is still to be judged.
         """
         ...
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from keys.algorithm_policy import allowed
 from keys.algorithms.schemes import SignatureScheme, VerifyingKey, load_key, scheme_from_identifier
@@ -17,7 +18,7 @@ from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.path_validation.errors import PathError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import COMPROMISES, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import COMPROMISES, KnownOcsp, RevocationPolicy, RevocationVerdict, judge
 from registry.canonical import digest
 from registry.credential import Credential
 from registry.evidence import DocumentSignature, Established, LockEvidence
@@ -29,6 +30,7 @@ from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
 from registry.shown_signature import by_deadline, scheme_of, verify_shown
+from registry.stapled import brought_along
 from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 
 _SKEW = timedelta(minutes=5)
@@ -152,7 +154,8 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
         scheme = scheme_of(case.evidence.shown, own)
     except KeysError as error:
         return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": error.detail})
-    signed_at, issued_by = _existed(case)
+    proven, known_at = _proven(case), case.query.known_at
+    signed_at, issued_by = proven[0] or known_at, proven[1] or known_at
     # Most paths are of one kind of key throughout, of which it is asked once.
     kinds: dict[tuple[str, str, int, str | None, datetime], tuple[SignatureScheme, VerifyingKey]] = {
         (entry.name, key.family, key.bits, key.curve, issued_by): (entry, key) for entry, key in signed
@@ -165,13 +168,12 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
     return _passed("format", "lock.readable")
 
 
-def _existed(case: LockCase) -> tuple[datetime, datetime]:
-    """By when the signature, and by when its certificate, is known to have existed."""
-    established, known_at = case.evidence.established, case.query.known_at
+def _proven(case: LockCase) -> tuple[datetime | None, datetime | None]:
+    """By when the signature, and by when its certificate, is proven to have existed."""
+    established = case.evidence.established
     if established is None or established.proven is None:
-        return known_at, known_at
-    instant = established.proven.instant
-    return instant, instant if established.binds_certificate else known_at
+        return None, None
+    return established.proven.instant, established.proven.instant if established.binds_certificate else None
 
 
 def _signature(case: LockCase) -> Finding:
@@ -201,23 +203,57 @@ def _freshness_limits(max_age: timedelta) -> RevocationPolicy:
     return RevocationPolicy(max_age=max_age, skew=_SKEW)
 
 
-def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+def _by_lists(
+    case: LockCase,
+    certificate: Certificate,
+    issuer: Certificate,
+    instant: datetime,
+    answers: Sequence[KnownOcsp] = (),
+    proven: datetime | None = None,
+) -> RevocationVerdict:
     query, evidence, usage = case.query, case.evidence, issuer.key_usage
-    proven = None if evidence.established is None else evidence.established.proven
     # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
     may_sign = usage is None or "cRLSign" in usage
     return judge(
         certificate.serial,
         certificate.issuer,
         evidence.revocation.lists_of(issuer, query.known_at, certificate) if may_sign else (),
-        valid_at=query.valid_at,
+        valid_at=instant,
         known_at=query.known_at,
         certificate_end=certificate.not_after,
         policy=_freshness_limits(case.profile.max_age),
         distribution_points=certificate.distribution_points,
         is_ca=certificate.is_ca,
-        proven_time=None if proven is None else proven.instant,
+        proven_time=proven,
+        answers=answers,
     )
+
+
+def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+    answers = _answers(case, certificate, issuer)
+    signed_at, issued_by = _proven(case)
+    # A proof of the signature's value alone does not tell since when there is the certificate: who steals the
+    # authority's key later can make another one for the same value.
+    proven = signed_at if certificate.der == case.certificate.der else issued_by
+    return _by_lists(case, certificate, issuer, case.query.valid_at, answers, proven)
+
+
+def _answers(case: LockCase, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
+    """The OCSP answers that count: those held and those brought along, but for responders who may have been revoked.
+
+    RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck a responder is judged, by lists, for when he signed.
+    """
+    held = case.evidence.revocation.answers_of(issuer, case.query.known_at, certificate)
+    if not (held or case.evidence.stapled):
+        return ()
+    found, rules = list[KnownOcsp](), case.policy.algorithms.rules
+    for known in (*held, *brought_along(case.evidence.stapled, certificate, issuer, case.query.known_at, rules)):
+        responder, signed_at = known.unchecked, known.answer.produced_at
+        if responder is None:
+            found.append(known)
+        elif _by_lists(case, responder, issuer, signed_at).state == "good":
+            found.append(replace(known, unchecked=None))
+    return found
 
 
 def _grave(verdict: RevocationVerdict) -> int:
@@ -264,7 +300,8 @@ def _status(case: LockCase, found: Revocation | None) -> Finding:
 def _unclear(found: Revocation) -> tuple[str, str, Params]:
     """Code, variant and values of revocation evidence that does not tell."""
     if found.verdict.state == "undetermined":
-        return "revocation.stale", "compromise", {}
+        contradictory = found.verdict.reason == "revocation.contradictory"
+        return "revocation.stale", "contradictory" if contradictory else "compromise", {}
     if found.verdict.state == "stale" and found.as_of is not None:
         return "revocation.stale", "", {"as_of": found.as_of}
     return "revocation.missing", "", {}

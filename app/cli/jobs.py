@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 jobs = typer.Typer(no_args_is_help=True)
 
 
-@jobs.command("refresh-revocation", help="预先取得并核验吊销列表 / Fetch revocation lists ahead of need")
+@jobs.command(
+    "refresh-revocation",
+    help="预先取得并核验吊销列表、更新在线应答 / Fetch revocation lists and renew OCSP answers ahead of need",
+)
 def refresh_revocation(
     drop: Annotated[Path | None, typer.Option(help="另收此文件夹中的列表 / also take the lists of a folder")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
     lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
 ) -> None:
-    """Exit codes: 0 all went well, 1 some lists could not be fetched or were refused, 2 usage, 70 failure."""
+    """Exit codes: 0 all went well, 1 something could not be fetched or was refused, 2 usage, 70 failure."""
     from app import clock
+    from app.cli.ocsp import answer_line, answer_view, refreshed
     from app.cli.policy_entry import newest_policy
     from app.messages import messages
     from app.settings import Settings
@@ -37,19 +41,55 @@ def refresh_revocation(
     policy = newest_policy(settings)
     now = clock.now()
     arrivals = _arrivals(settings, policy, drop, now)
-    views, failed = [], 0
+    views, answers, failed = list[dict[str, Any]](), list[dict[str, Any]](), 0
     with failing_clearly(), _intake(settings, policy, now) as intake:
         for outcome in intake.take_in(arrivals):
             failed += outcome.failed
             views.append(_view(outcome))
             if not json:
                 typer.echo(_line(outcome, catalogue, now))
+    with failing_clearly():
+        for answer in refreshed(settings, policy, now):
+            failed += answer.failed
+            answers.append(answer_view(answer))
+            if not json:
+                typer.echo(answer_line(answer, catalogue))
     if json:
         from app.presentation import to_json
 
-        typer.echo(to_json({"lists": views, "failed": failed}).decode())
-    elif not views:
+        typer.echo(to_json({"lists": views, "answers": answers, "failed": failed}).decode())
+    elif not (views or answers):
         typer.echo(catalogue.word("revocation_list.none"))
+    raise typer.Exit(1 if failed else 0)
+
+
+@jobs.command("fetch-ocsp", help="预先向证书所载地址查询并收存在线应答（OCSP） / Ask OCSP responders ahead of need")
+def fetch_ocsp(
+    certificates: Annotated[list[Path], typer.Argument(help="证书文件 / certificate files", metavar="CERTIFICATE...")],
+    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+) -> None:
+    """Exit codes: 0 all went well, 1 something could not be fetched or was refused, 2 usage, 70 failure."""
+    from app.cli.ocsp import answer_line, answer_view, asking, fetched, read_file
+    from app.cli.policy_entry import newest_policy
+    from app.messages import messages
+    from app.presentation import to_json
+    from app.settings import Settings
+
+    catalogue = messages(language(lang))
+    wanted = [read_file(file) for file in certificates]
+    settings = Settings()
+    policy = newest_policy(settings)
+    views, failed = [], 0
+    with failing_clearly(), asking(settings, policy) as fetcher:
+        for certificate in wanted:
+            outcome = fetched(fetcher, certificate)
+            failed += outcome.failed
+            views.append(answer_view(outcome))
+            if not json:
+                typer.echo(answer_line(outcome, catalogue))
+    if json:
+        typer.echo(to_json({"answers": views, "failed": failed}).decode())
     raise typer.Exit(1 if failed else 0)
 
 

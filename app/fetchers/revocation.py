@@ -1,11 +1,11 @@
-"""Fetches a revocation list over http or https, with a bound on everything that the other side decides.
+"""Fetches revocation evidence over http or https, with a bound on everything that the other side decides.
 
 What is fetched is not believed: its signature is judged afterwards.
 """
 
 import http.client
 import ssl
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from app import clock
@@ -31,6 +31,15 @@ class Limits:
     redirects: int = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of the other side: a method, headers, and a body where there is one."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
 class RevocationFetcher:
     """Fetches lists by the same limits. `private` lets connections go to addresses that are not public."""
 
@@ -52,23 +61,26 @@ class RevocationFetcher:
         Raises `FetchError`: "fetch.url", "fetch.host", "fetch.resolve", "fetch.address", "fetch.connect", "fetch.tls",
         "fetch.timeout", "fetch.status", "fetch.redirects", "fetch.protocol", "fetch.too_large", "fetch.truncated".
         """
-        deadline = Deadline(self._monotonic, self._limits.seconds)
+        return self._fetched(url, hosts, Request(method="GET", headers=_HEADERS), self._limits.seconds)
+
+    def _fetched(self, url: str, hosts: Set[str], request: Request, seconds: float) -> bytes:
+        deadline = Deadline(self._monotonic, seconds)
         for _ in range(self._limits.redirects + 1):
             where = destination(url)
             refuse_elsewhere(where, hosts)
             with told(where):
-                found = self._get(where, deadline)
+                found = self._asked(where, request, deadline)
             if isinstance(found, bytes):
                 return found
             url = followed(url, found)
         raise FetchError("fetch.redirects", f"{where.place}: more than {self._limits.redirects} redirects")
 
-    def _get(self, where: Destination, deadline: Deadline) -> bytes | str:
+    def _asked(self, where: Destination, request: Request, deadline: Deadline) -> bytes | str:
         """The content, or where it is said to be."""
         addresses = resolve(where, deadline.left(), private=self._private, resolver=self._resolver)
         connection = Connection(where, addresses, deadline, self._tls)
         try:
-            connection.request("GET", where.target, headers=_HEADERS)
+            connection.request(request.method, where.target, body=request.body, headers=request.headers)
             return self._answer(connection.getresponse(), where)
         finally:
             connection.hang_up()

@@ -1,4 +1,4 @@
-"""The revocation lists of a store, indexed in memory: parsed once, each known from its own instant on."""
+"""The revocation evidence of a store, indexed in memory: parsed once, each known from its own instant on."""
 
 import sqlite3
 from bisect import insort
@@ -11,13 +11,14 @@ from typing import Any
 from msgspec import Struct
 
 from app import clock
-from app.ports import StoreError
+from app.ports import OcspQuestion, StoreError
 from app.store.margin import Lookout
+from app.store.ocsp_answers import OcspAnswers
 from app.store.schema import failing_clearly
 from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.revocation.crl import RevocationList, parse_crl
-from keys.revocation.judgement import KnownCrl
+from keys.revocation.judgement import KnownCrl, KnownOcsp
 from registry.canonical import canonical_json, digest
 from registry.period import from_micros, to_micros
 from registry.trust import key_digest
@@ -64,6 +65,7 @@ class RevocationShelf:
         self._changed: dict[str, dict[str, set[int]]] = {}
         self._current: dict[str, tuple[datetime, datetime, tuple[KnownCrl, ...]]] = {}
         self._seen = 0
+        self._answers = OcspAnswers(path, self._query)
         self._lookout = Lookout()
         self._parsed: OrderedDict[int, RevocationList] = OrderedDict()
         self.refresh()
@@ -73,7 +75,7 @@ class RevocationShelf:
         self._connection.close()
 
     def refresh(self) -> None:
-        """Takes note of lists that came in since, and reads the newest ones ahead. Raises `StoreError`."""
+        """Takes note of what came in since, and reads the newest lists ahead. Raises `StoreError`."""
         if not self._lookout.due():
             return
         began = clock.now()
@@ -81,10 +83,12 @@ class RevocationShelf:
             "SELECT no, issuer_key, scope, this_update, known_from FROM revocation_list WHERE no > ?1 ORDER BY no",
             self._seen,
         )
+        answers = self._answers.fresh()
         # All is asked before anything is noted, so that a store that fails in between leaves nothing half known.
         changed = (
             self._query("SELECT issuer_key, serial, list_no FROM changed_entry WHERE list_no > ?1", 0) if fresh else ()
         )
+        self._answers.note(answers)
         for issuer_key, serial, list_no in changed:
             self._changed.setdefault(issuer_key, {}).setdefault(serial, set()).add(list_no)
         for no, issuer_key, scope, this_update, known_from in fresh:
@@ -132,6 +136,14 @@ class RevocationShelf:
 
     def _known(self, rows: Iterable[_Row]) -> tuple[KnownCrl, ...]:
         return tuple([KnownCrl(crl=self._list(row.no), known_from=from_micros(row.known_from)) for row in rows])
+
+    def answers_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> Sequence[KnownOcsp]:
+        """The OCSP answers about a certificate that were known then. Raises `StoreError`."""
+        return self._answers.answers_of(issuer, known_at, about)
+
+    def ending(self, now: datetime) -> Sequence[OcspQuestion]:
+        """What to ask OCSP responders again. Raises `StoreError`."""
+        return self._answers.ending(now)
 
     def holds(self, named: str) -> bool:
         """Whether the list of this digest was ever taken in."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.ports import StoreError
 from registry.period import to_micros
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision that this software can bring up to date, oldest first."""
 HEAD = REVISIONS[-1]
 """The newest revision under migrations/; a test holds the two equal, so that starting needs no Alembic."""

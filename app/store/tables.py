@@ -144,6 +144,28 @@ class ChangedEntryRow(SQLModel, table=True):
     list_no: int = Field(primary_key=True, foreign_key="revocation_list.no")
 
 
+class OcspAnswerRow(SQLModel, table=True):
+    """What a verified OCSP response says of one certificate, and what to ask its responder again. No holder's name.
+
+    `said` tells answers of different meaning apart; `ends` is the end of the certificate. Never updated, never deleted.
+    """
+
+    __tablename__ = "ocsp_answer"
+    __table_args__ = (UniqueConstraint("digest", "issuer_key", "serial"),)
+    no: int | None = Field(default=None, primary_key=True)
+    issuer_key: str
+    serial: str
+    digest: str
+    said: str
+    this_update: int = Field(sa_type=BigInteger)
+    next_update: int | None = Field(sa_type=BigInteger, nullable=True)
+    known_from: int = Field(sa_type=BigInteger)
+    issuer_name: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    ends: int = Field(sa_type=BigInteger)
+    url: str
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class UsedChallengeRow(SQLModel, table=True):
     """A challenge that was answered well, by the digest of its id, with the request and the answer it got."""
 
@@ -304,6 +326,7 @@ VERSION = core(VersionRow)
 REPORT = core(ReportRow)
 REVOCATION_LIST = core(RevocationListRow)
 CHANGED_ENTRY = core(ChangedEntryRow)
+OCSP_ANSWER = core(OcspAnswerRow)
 USED_CHALLENGE = core(UsedChallengeRow)
 STATEMENT = core(StatementRow)
 DONE_ONCE = core(OnceRow)

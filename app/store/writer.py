@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Insert, Table, create_engine, event, func, in
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
-from app.ports import RegisterReport, StoreError, VersionRow
+from app.ports import OcspQuestion, RegisterReport, StoreError, VersionRow
 from app.store.journal import Journal
 from app.store.margin import MARGIN, MAX_MARGIN, too_late
+from app.store.ocsp_answers import add_answer
 from app.store.revocations import scope_of
 from app.store.schema import check
 from app.store.status_places import StatusPlaces
@@ -35,6 +36,7 @@ from app.store.tables import (
     VERSION,
 )
 from keys.revocation.crl import RevocationList, parse_crl
+from keys.revocation.ocsp import OcspAnswer
 from registry.canonical import canonical_json
 from registry.document import PolicyDocument
 from registry.errors import PolicyError
@@ -204,6 +206,19 @@ class SqliteWriter:
             )
             _note_changed(connection, crl, no, issuer_key)
             return True
+
+        return self._record(work)
+
+    def add_ocsp_answer(
+        self, data: bytes, answer: OcspAnswer, question: OcspQuestion, known_from: datetime | None = None
+    ) -> bool:
+        """Keeps a response (DER) that the caller has verified, for what it says to a question.
+
+        False when it is there already. Raises `StoreError`.
+        """
+
+        def work(connection: Connection, recorded_at: datetime, _: Journal) -> bool:
+            return add_answer(connection, data, answer, question, self._instant(known_from, recorded_at))
 
         return self._record(work)
 

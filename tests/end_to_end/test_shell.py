@@ -96,10 +96,10 @@ def test_a_store_is_made_in_a_mode_once(tmp_path: Path) -> None:
         place = home / mode
         first = accord(place, "migrate", "--mode", mode, cwd=tmp_path)
         assert (first.code, first.errors) == (0, "")
-        assert first.out == f"{place / 'accord.db'}: {mode}, 0007\n"
+        assert first.out == f"{place / 'accord.db'}: {mode}, 0008\n"
         before = (place / "accord.db").read_bytes()
         again = accord(place, "migrate", "--mode", mode, "--json", cwd=tmp_path)
-        assert json.loads(again.out) == {"store": str(place / "accord.db"), "mode": mode, "revision": "0007"}
+        assert json.loads(again.out) == {"store": str(place / "accord.db"), "mode": mode, "revision": "0008"}
         refused = accord(place, "migrate", "--mode", other, cwd=tmp_path)
         assert_refused(refused, str(place / "accord.db"), mode, other)
         assert (place / "accord.db").read_bytes() == before

@@ -92,6 +92,8 @@ LOG_TABLES = ("log_entry", "log_tile", "log_head", "log_checkpoint")
 def take_back(store: Path, revision: str) -> None:
     """Makes a store what it was at an older revision."""
     with closing(sqlite3.connect(store)) as connection:
+        if revision < "0008":
+            connection.execute("DROP TABLE ocsp_answer")
         if revision < "0007":
             connection.execute("DROP TABLE file_import")
         if revision < "0006":

@@ -168,7 +168,7 @@ UNFIT: dict[Callable[[Path], None], str] = {
     empty_revision: "was never finished",
     no_mode: "was never finished",
     other_mode: "was never finished",
-    older: "is at revision 0000, not 0007; run: accord migrate",
+    older: "is at revision 0000, not 0008; run: accord migrate",
 }
 
 

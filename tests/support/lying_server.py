@@ -1,6 +1,7 @@
 """A server that speaks HTTP as it is told, byte by byte: truly, falsely, slowly or without end."""
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -13,11 +14,12 @@ Behaviour = Callable[[socket.socket, "LyingServer"], None]
 
 @dataclass
 class LyingServer:
-    """Does for each path what its behaviour says; `requests` are the heads it was sent."""
+    """Does for each path what its behaviour says; `requests` are the heads it was sent, `bodies` the rest."""
 
     behaviours: Mapping[str, Behaviour]
     port: int
     requests: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -39,7 +41,12 @@ class LyingServer:
                 if not piece:
                     return
                 head += piece
-            self.requests.append(head.decode("latin-1"))
+            head, end, body = head.partition(b"\r\n\r\n")
+            self.requests.append((head + end).decode("latin-1"))
+            announced = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            while announced and len(body) < int(announced[1]):
+                body += line.recv(4096)
+            self.bodies.append(body)
             path = self.requests[-1].split(" ")[1].partition("?")[0]
             self.behaviours[path](line, self)
             line.close()

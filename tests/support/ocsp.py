@@ -189,6 +189,31 @@ class Responder:
         return self.respond([self.about(issued, **changes)], said)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request of one CertID asks for."""
+
+    digest: str
+    serial: int
+    nonce: bytes | None
+
+
+def asked(request: bytes) -> Asked:
+    """Reads a request that is right."""
+    requests, *extensions = der.members_of(der.members_of(request)[0])
+    algorithm, _, _, serial = der.members_of(der.members_of(der.members_of(requests)[0])[0])
+    names = {der.oid(dotted): name for name, dotted in DIGEST_OIDS.items()}
+    nonce = None
+    if extensions:
+        (extension,) = der.members_of(der.members_of(extensions[0])[0])
+        nonce = der.contents_of(der.contents_of(der.members_of(extension)[1]))
+    return Asked(
+        digest=names[der.members_of(algorithm)[0]],
+        serial=int.from_bytes(der.contents_of(serial), "big", signed=True),
+        nonce=nonce,
+    )
+
+
 def other_ca(authority: Authority) -> Authority:
     """Another authority of the same kind of key."""
     return Authority.root(authority.key.kind, "别家测试CA", seed="ocsp")

@@ -272,6 +272,7 @@ def placed(spec: CertificateSpec, number: str, where: str = "subject", encoding:
     if where == "subject":
         return replace(spec, subject=replace(spec.subject, serial_number=number))
     if where == "common-name":
+        assert isinstance(spec.subject.common_name, str), "a number is put beside text only"
         text = f"{number}@{spec.subject.common_name}@01@003"
         return replace(spec, subject=replace(spec.subject, common_name=text))
     extension = Extension(der.NUMBER_EXTENSIONS[where], der.NUMBER_ENCODINGS[encoding](number))

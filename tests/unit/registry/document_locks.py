@@ -5,19 +5,21 @@ from dataclasses import replace as changed
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from keys.cms import parse_cms
 from keys.content import Octets
 from keys.path_validation.finder import PathFinder
 from registry.decision import Decision, decide
 from registry.dossier import Dossier
 from registry.establish import established
-from registry.evidence import DocumentSignature, LockEvidence, ProvenTime
+from registry.evidence import DocumentSignature, Established, LockEvidence, ProvenTime
 from registry.policy import Policy
 from registry.verification import verify
 from tests.support.cms_writer import Signed, message
 from tests.support.pki import AT, Issued
 from tests.support.timestamps import Clock, clock_spec
-from tests.unit.registry.locks import KIND, Shelf, anchor, ask, ca, root, shelf, world
+from tests.unit.registry.locks import KIND, Shelf, anchor, ask, ca, honest_lock, root, shelf, world
 
 DOCUMENT = b"a bid of 1,000,000"
 
@@ -83,6 +85,17 @@ def judge_document(
     return decide(query, verify(dossier), policy.agreements_for(query.jurisdiction, query.purpose, query.type))
 
 
+def judged_as(document: DocumentSignature, found: Established, lists: Shelf, lock: Issued | None = None) -> Decision:
+    """The decision on a document of whose time that much is established."""
+    query = ask(lock or honest_lock(), TRUSTING)
+    assert found.proven is not None
+    query = replace(query, valid_at=found.proven.instant)
+    evidence = LockEvidence(shown=document, paths=PathFinder(), revocation=lists, established=found)
+    profile = TRUSTING.profiles["lock"]
+    dossier = Dossier(query=query, profile=profile, policy=TRUSTING, held=(), registers=(), lock=evidence)
+    return decide(query, verify(dossier), TRUSTING.agreements_for(query.jurisdiction, query.purpose, query.type))
+
+
 __all__ = [
     "DOCUMENT",
     "TRUSTING",
@@ -90,6 +103,7 @@ __all__ = [
     "clock",
     "in_cms",
     "judge_document",
+    "judged_as",
     "name_of",
     "of_message",
     "receipt",

@@ -14,7 +14,8 @@ from keys.certificate import Certificate, parse_certificate
 from keys.errors import AlgorithmError
 from keys.path_validation.finder import PathFinder
 from keys.revocation.crl import parse_crl, verify_crl
-from keys.revocation.judgement import KnownCrl
+from keys.revocation.evidence import known_answer
+from keys.revocation.judgement import KnownCrl, KnownOcsp
 from registry.decision import Decision, decide
 from registry.document import PolicyDocument
 from registry.dossier import Dossier, HeldCredential
@@ -151,6 +152,8 @@ class Shelf:
     """Implements `registry.lock.RevocationEvidence` as a dict by the issuer's key, with the instants of knowledge."""
 
     lists: dict[str, list[KnownCrl]] = field(default_factory=dict)
+    answers: list[tuple[bytes, datetime]] = field(default_factory=list)
+    """OCSP responses, and since when each is known."""
 
     def add(self, issuer: Authority, crl: bytes, known_from: datetime = LONG_AGO) -> "Shelf":
         """Takes a list in as a store does: only when the authority may and did sign it. Raises KeysError."""
@@ -163,6 +166,13 @@ class Shelf:
 
     def lists_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> list[KnownCrl]:
         return [known for known in self.lists.get(key_digest(issuer), ()) if known.known_from <= known_at]
+
+    def answers_of(self, issuer: Certificate, known_at: datetime, about: Certificate) -> list[KnownOcsp]:
+        found = [
+            known_answer(data, about.serial, about.issuer, issuer, instant=AT + 999 * DAY, known_from=known_from)
+            for data, known_from in self.answers
+        ]
+        return [known for known in found if known is not None and known.known_from <= known_at]
 
 
 def shelf(*entries: Revoked, by: Authority | None = None, **changes: Any) -> Shelf:
@@ -205,6 +215,7 @@ def judge(
     possession: Possession | str | None = "",
     finder: PathFinder | None = None,
     registered: tuple[HeldCredential, ...] = (),
+    stapled: tuple[bytes, ...] = (),
     **members: Any,
 ) -> Decision:
     """The decision on a lock that signed a challenge, unless told otherwise."""
@@ -215,6 +226,7 @@ def judge(
         shown=possession,
         paths=finder or PathFinder(),
         revocation=shelf() if lists is None else lists,
+        stapled=stapled,
     )
     profile = policy.profiles["lock"]
     dossier = Dossier(query=query, profile=profile, policy=policy, held=registered, registers=(), lock=evidence)

@@ -24,6 +24,7 @@ from tests.unit.registry.document_locks import (
     clock,
     in_cms,
     judge_document,
+    judged_as,
     name_of,
     of_message,
     receipt,
@@ -332,3 +333,23 @@ def test_a_pair_is_by_the_same_authority_and_of_the_same_time() -> None:
 
 def test_the_policy_of_these_tests_trusts_its_clock() -> None:
     assert TRUSTING.trust.by_qualifier["timestamp"]
+
+
+def test_who_steals_the_authoritys_key_later_cannot_put_a_name_to_an_old_signature() -> None:
+    stolen = ca().certificate.revoked(AT - DAY, reason="keyCompromise")
+    lists = long_shelf(until=AT)
+    lists.lists.clear()
+    dated = {"this_update": AT, "next_update": AT + 7 * DAY}
+    lists.add(root(), root().crl((stolen,), **dated)).add(ca(), ca().crl((), **dated))
+    plain = message(DOCUMENT, Signed(by=LOCK))
+    hashed = message(DOCUMENT, Signed(by=LOCK, more=(signing_certificate(LOCK.der),)))
+    for octets, outcome in ((plain, "indeterminate"), (hashed, "recognized")):
+        signed = of_message(octets)
+        # By a timestamp authority elsewhere, whose own authority is safe.
+        proof = structs.replace(receipt(AT - 2 * DAY), kind="timestamp")
+        document = structs.replace(signed, receipts=(proof,))
+        decision = judge_document(LOCK, document, lists)
+        assert decision.lock is not None
+        assert decision.lock.established is not None
+        bound = structs.replace(decision.lock.established, binds_certificate=octets == hashed)
+        assert judged_as(document, bound, lists).outcome == outcome
