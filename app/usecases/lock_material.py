@@ -6,10 +6,10 @@ from registry.lock import LockEvidence, PathFinder, Possession, RevocationEviden
 
 
 class RefreshingRevocation(RevocationEvidence, Protocol):
-    """Revocation lists that come to know of new ones."""
+    """Revocation evidence that comes to know of more."""
 
     def refresh(self) -> None:
-        """Takes note of lists that came in since."""
+        """Takes note of what came in since."""
         ...
 
 
@@ -19,7 +19,10 @@ class HeldLockMaterial:
     def __init__(self, revocation: RefreshingRevocation, paths: PathFinder) -> None:
         self._revocation, self._paths = revocation, paths
 
-    def evidence(self, possession: Possession | None) -> LockEvidence:
-        """The evidence for one question, with every list that has come in so far. Raises `StoreError`."""
+    def evidence(self, possession: Possession | None, stapled: tuple[bytes, ...] = ()) -> LockEvidence:
+        """The evidence for one question, with all that has come in so far. Raises `StoreError`.
+
+        `stapled` are the OCSP responses that came with it.
+        """
         self._revocation.refresh()
-        return LockEvidence(possession=possession, paths=self._paths, revocation=self._revocation)
+        return LockEvidence(possession=possession, paths=self._paths, revocation=self._revocation, stapled=stapled)
