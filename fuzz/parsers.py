@@ -20,6 +20,8 @@ from keys.algorithms import raw, schemes, signature_value, sm2
 from keys.certificate import holder_candidates, read_certificate
 from keys.certificate.extensions import read_distribution_points, read_general_names
 from keys.certificate.names import name_text, read_name
+from keys.cms import find_certificate, parse_cms, verify_signer
+from keys.content import Octets
 from keys.errors import KeysError, MalformedError
 from keys.jws import verify_compact
 from keys.key_ring import KeyRing
@@ -29,6 +31,9 @@ from keys.path_validation.precheck import Role, check_form
 from keys.public_key import PublicKey
 from keys.revocation.crl import read_crl
 from keys.revocation.names import folded
+from keys.revocation.ocsp import parse_ocsp
+from keys.timestamp import parse_token, verify_token
+from keys.timestamp.exchange import read_response
 from registry.agreement import read_agreement
 from registry.algorithms import read_algorithms
 from registry.authorisation import read_authorisations
@@ -104,6 +109,33 @@ def read_revocation_list(data: bytes) -> None:
         if number < 8 and entry.certificate_issuer is None and crl.find(entry.serial) is None:
             raise AssertionError(f"entry {number} is not found")
     _ = repr(crl), crl.count
+
+
+def read_message(data: bytes) -> None:
+    """Signed data (CMS), every signer of it verified by the certificate that is inside."""
+    message = parse_cms(data)
+    content = Octets(message.content or b"")
+    _ = repr(message)
+    for signer in message.signers:
+        certificate = find_certificate(signer, message.certificates)
+        if certificate is not None:
+            _each(lambda one=signer, by=certificate: verify_signer(one, by, content))
+
+
+def read_ocsp(data: bytes) -> None:
+    """An OCSP response and its answers."""
+    _ = [repr(answer) for answer in parse_ocsp(data).answers]
+
+
+def read_timestamp(data: bytes) -> None:
+    """A token, or the response that it comes in, verified by the certificates that are inside."""
+    try:
+        token_inside = read_response(data)
+    except KeysError:
+        token_inside = data
+    read = parse_token(token_inside)
+    for certificate in read.certificates:
+        _each(lambda by=certificate: verify_token(read, Octets(b"message"), by))
 
 
 def read_der(data: bytes) -> None:

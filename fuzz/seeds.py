@@ -22,9 +22,13 @@ from registry.policy import KINDS
 from registry.receipt import RECEIPT_TYPE
 from registry.statement import STATEMENT_TYPE
 from registry.status_list import compress, compressed_member, pack
+from tests.support import cms_writer as cms
 from tests.support import der_writer as der
-from tests.support import pki
+from tests.support import pki, timestamps
 from tests.support.issuing import BASIS, LICENCE, TYPE
+from tests.support.ocsp import LIES as OCSP_LIES
+from tests.support.ocsp import Responder
+from tests.support.ocsp import lie as ocsp_lie
 from tests.support.unsafe_sm2 import KINDS as KINDS_OF_KEYS
 from tests.support.unsafe_sm2 import Key
 from tests.unit.app.importers.registers import CELLS, CLAIMS, HEADERS, csv_text
@@ -60,6 +64,31 @@ def crls() -> Iterator[bytes]:
     yield pki.case().root_crl
     yield der.pem(pki.case().root_crl, "X509 CRL").encode()
     yield from third_party(".crl")
+
+
+def messages() -> Iterator[bytes]:
+    """Signed data by every kind of key, without attributes, detached, and in BER."""
+    for kind in KINDS_OF_KEYS:
+        case = pki.case(kinds=(kind, kind, kind))
+        yield cms.message(b"content", cms.Signed(by=case.leaf))
+    signer = cms.Signed(by=pki.case().leaf)
+    yield cms.message(b"content", cms.Signed(by=pki.case().leaf, attributes=False))
+    yield cms.message(None, signer, over=b"content")
+    yield cms.in_ber(cms.message(b"content", signer), lambda: 3)
+
+
+def ocsp_responses() -> Iterator[bytes]:
+    """What a responder says, honest and not."""
+    case = pki.case()
+    yield Responder.direct(case.authority).reply(case.leaf)
+    yield from (ocsp_lie(name, case.authority, case.leaf) for name in OCSP_LIES)
+
+
+def tokens_of_time() -> Iterator[bytes]:
+    """Timestamp tokens by clocks of several kinds, and the response that one comes in."""
+    for kind in ("sm2", "p-256", "rsa-2048"):
+        yield timestamps.clock(kind).of(b"message")
+    yield timestamps.response(timestamps.clock().of(b"message"))
 
 
 def values() -> Iterator[bytes]:

@@ -34,6 +34,9 @@ TARGETS = {
     for target in (
         Target("certificate", parsers.read_any_certificate, seeds.certificates),
         Target("crl", parsers.read_revocation_list, seeds.crls),
+        Target("cms", parsers.read_message, seeds.messages),
+        Target("ocsp", parsers.read_ocsp, seeds.ocsp_responses),
+        Target("timestamp", parsers.read_timestamp, seeds.tokens_of_time),
         Target("der", parsers.read_der, seeds.values),
         Target("names", parsers.read_names, seeds.names),
         Target("jws", parsers.read_jws, seeds.tokens),

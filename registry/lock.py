@@ -51,7 +51,7 @@ class Revocation(Struct, frozen=True, kw_only=True):
     issuer_compromised: bool
     """Whether the certificate that issued the lock was revoked because its key was no longer safe."""
     lists: tuple[str, ...]
-    """The digests of every list behind the answer, those about the authorities on the path too."""
+    """The digests of every list and OCSP response behind the answer, those about the authorities on the path too."""
 
 
 class JudgedLock(Struct, frozen=True, kw_only=True):

@@ -109,10 +109,10 @@ class AnswerFetcher:
             return anchor.certificate
         raise AnswerRefused("ocsp.authority_unknown", "no trust anchor has signed this certificate")
 
-    def fetch(self, certificate: Certificate, issuer: Certificate, seconds: float | None = None) -> AnswerOutcome:
+    def fetch(self, certificate: Certificate, issuer: Certificate, deadline: datetime | None = None) -> AnswerOutcome:
         """Asks the responders that a certificate names, one after the other, until one's answer is kept.
 
-        Raises `StoreError`.
+        None is asked after the deadline. Raises `StoreError`.
         """
         if certificate.not_after < self._now():
             return _not_asked("ocsp.ended", f"the certificate ended at {format_instant(certificate.not_after)}")
@@ -126,7 +126,7 @@ class AnswerFetcher:
                 not_after=certificate.not_after,
                 url=url,
             )
-            outcome = self._answered(question, self._files(question.issuer_key), issuer, seconds)
+            outcome = self._answered(question, self._files(question.issuer_key), issuer, deadline)
             if not outcome.failed:
                 break
         return outcome
@@ -142,7 +142,7 @@ class AnswerFetcher:
         seconds = (deadline - self._now()).total_seconds()
         if seconds <= 0:
             return None
-        asking = asyncio.to_thread(self.fetch, certificate, issuer, seconds)
+        asking = asyncio.to_thread(self.fetch, certificate, issuer, deadline)
         try:
             return await asyncio.wait_for(asking, seconds)
         except TimeoutError:
@@ -161,7 +161,7 @@ class AnswerFetcher:
         return [anchor for anchor in self._trust.by_key.get(issuer_key, ()) if now in anchor.effective]
 
     def _answered(
-        self, question: OcspQuestion, files: Sequence[TrustAnchor], issuer: Certificate, seconds: float | None
+        self, question: OcspQuestion, files: Sequence[TrustAnchor], issuer: Certificate, deadline: datetime | None
     ) -> AnswerOutcome:
         authority = files[0].id if files else None
         # As for lists: the hosts that a file allows, else those of its own addresses.
@@ -169,7 +169,7 @@ class AnswerFetcher:
         result: Result = "not_fetched"
         answer: OcspAnswer | None = None
         try:
-            data, answer = self._heard(question, hosts, issuer, seconds)
+            data, answer = self._heard(question, hosts, issuer, deadline)
             self._judge(answer)
         except FetchError as error:
             code, detail = error.code, error.detail
@@ -184,20 +184,23 @@ class AnswerFetcher:
         )
 
     def _heard(
-        self, question: OcspQuestion, hosts: Set[str], issuer: Certificate, seconds: float | None
+        self, question: OcspQuestion, hosts: Set[str], issuer: Certificate, deadline: datetime | None
     ) -> tuple[bytes, OcspAnswer]:
         """Asks, and finds the answer in a response that verifies. Raises `FetchError`, `KeysError`."""
         first, *others = _digests(issuer)
         try:
-            return self._heard_by(first, question, hosts, issuer, seconds)
+            return self._heard_by(first, question, hosts, issuer, deadline)
         except KeysError as error:
             if not others or error.code not in _SILENT:
                 raise
-        return self._heard_by(others[0], question, hosts, issuer, seconds)
+        return self._heard_by(others[0], question, hosts, issuer, deadline)
 
     def _heard_by(
-        self, digest: str, question: OcspQuestion, hosts: Set[str], issuer: Certificate, seconds: float | None
+        self, digest: str, question: OcspQuestion, hosts: Set[str], issuer: Certificate, deadline: datetime | None
     ) -> tuple[bytes, OcspAnswer]:
+        seconds = None if deadline is None else (deadline - self._now()).total_seconds()
+        if seconds is not None and seconds <= 0:
+            raise FetchError("fetch.timeout", f"no time is left to ask {question.url}")
         nonce = self._nonce()
         request = request_for(question.serial, question.issuer_name, issuer, digest, nonce)
         data = self._ask(question.url, request, hosts, seconds)

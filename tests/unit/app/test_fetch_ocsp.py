@@ -368,6 +368,12 @@ def test_who_awaits_an_answer_gets_it_in_time_or_none() -> None:
     assert given == [30]
 
 
+def test_nobody_is_asked_when_the_time_is_over() -> None:
+    asking, urls = asking_by(lambda url, request: DIRECT.reply(LOCK))
+    outcome = asking.fetch(parse_certificate(LOCK.der), ISSUER, AT)
+    assert (outcome.result, outcome.code, urls) == ("not_fetched", "fetch.timeout", [])
+
+
 def test_who_does_not_get_an_answer_in_time_goes_on() -> None:
     with lying_server({"/": silent}) as server:
         certificate = parse_certificate(lock(server.base).der)

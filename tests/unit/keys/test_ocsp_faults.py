@@ -200,7 +200,7 @@ def test_no_change_of_a_byte_passes() -> None:
 SEED = RESPONDER.respond([RESPONDER.about(LEAF, status="revoked", reason="superseded", cutoff=AT), ABOUT], nonce=b"1")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_only_our_own_errors_come_out_whatever_is_changed(data: st.DataObject) -> None:
     changed = bytearray(SEED)

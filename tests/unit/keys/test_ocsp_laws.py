@@ -38,7 +38,7 @@ def known_answers(draw: st.DrawFn, statuses: tuple[str, ...] = ("good", "good", 
 
 
 pools = st.lists(known_lists() | known_answers(), max_size=6)
-laws = settings(max_examples=100, deadline=None)
+laws = settings(max_examples=60, deadline=None)
 
 
 def strangers() -> Sequence[KnownOcsp]:
