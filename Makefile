@@ -29,7 +29,7 @@ demo: .venv/.runtime ## 启动演示 (PORT=8000) · start the demonstration
 	@exec $(BIN)/accord demo --port $(PORT)
 
 test: .venv/.dev ## 运行全部测试 · run every test; warnings are errors, coverage of the core at least 98 %
-	@$(BIN)/python -m pytest -n auto --dist loadscope --cov --cov-report=term --cov-fail-under=98 $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=98 $(ARGS)
 
 lint: .venv/.dev ## 检查代码 · check style, types and import rules
 	@$(BIN)/ruff check --quiet .

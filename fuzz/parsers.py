@@ -39,7 +39,7 @@ from registry.algorithms import read_algorithms
 from registry.authorisation import read_authorisations
 from registry.catalogue import read_catalogue
 from registry.document import PolicyDocument, parse_document
-from registry.errors import RegistryError
+from registry.errors import StatementRefused
 from registry.issuer import read_issuer_keys
 from registry.jurisdiction import read_jurisdiction
 from registry.log.checkpoint import read_checkpoint
@@ -243,7 +243,7 @@ def read_statement(data: bytes) -> None:
     """A statement as it was sent, and one of an issuer's around the bytes."""
     try:
         open_statement(data.decode("latin-1"), KEYS)
-    except RegistryError:
+    except StatementRefused:
         open_statement(token(data, STATEMENT_TYPE), KEYS)
 
 

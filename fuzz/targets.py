@@ -6,25 +6,26 @@ from msgspec import Struct
 
 from app.importers import FileRefused
 from fuzz import parsers, seeds
-from keys.errors import KeysError
-from registry.errors import RegistryError
-
-REFUSALS = (KeysError, RegistryError, FileRefused)
-"""What may come out of a parser; anything else is a finding."""
+from keys.errors import KeysError, MalformedError
+from registry.errors import PolicyError, QueryRefused, StatementRefused
 
 
 class Target(Struct, frozen=True):
-    """A parser and its first inputs, of which at least one is right."""
+    """A parser and its first inputs, of which at least one is right.
+
+    `refusals` may come out of it; anything else is a finding.
+    """
 
     name: str
     read: Callable[[bytes], object]
     seeds: Callable[[], Iterator[bytes]]
+    refusals: tuple[type[Exception], ...] = (KeysError,)
 
     def takes(self, data: bytes) -> bool:
         """Whether the bytes were taken. Raises whatever is no documented refusal."""
         try:
             self.read(data)
-        except REFUSALS:
+        except self.refusals:
             return False
         return True
 
@@ -46,14 +47,14 @@ TARGETS = {
         Target("algorithm", parsers.read_algorithm, seeds.algorithms),
         Target("sm2-signature", parsers.read_sm2_signature, seeds.sm2_signatures),
         Target("signature", parsers.read_signature, seeds.signatures),
-        Target("statement", parsers.read_statement, seeds.statements),
+        Target("statement", parsers.read_statement, seeds.statements, (StatementRefused,)),
         Target("status-token", parsers.read_status_token, seeds.status_tokens),
         Target("receipt", parsers.read_receipt, seeds.receipts),
         Target("log", parsers.read_log, seeds.logs),
-        Target("question", parsers.read_any_question, seeds.questions),
-        Target("policy", parsers.read_policy, seeds.policies),
-        Target("csv", parsers.read_register, seeds.tables),
-        Target("json-lines", parsers.read_register, seeds.lines),
-        Target("workbook", parsers.read_workbook, seeds.sheets),
+        Target("question", parsers.read_any_question, seeds.questions, (QueryRefused, MalformedError)),
+        Target("policy", parsers.read_policy, seeds.policies, (PolicyError,)),
+        Target("csv", parsers.read_register, seeds.tables, (FileRefused,)),
+        Target("json-lines", parsers.read_register, seeds.lines, (FileRefused,)),
+        Target("workbook", parsers.read_workbook, seeds.sheets, (FileRefused,)),
     )
 }

@@ -2,8 +2,8 @@
 
 `ACCORD_EXAMPLES` says how many examples a law is tried on that does not say so itself.
 
-The coverage of the core is that by its own tests, and by the examples that are written down: tracing doubles what the
-core takes, and what only a law happens to reach, or only the service, no test of the core holds.
+The coverage of the core is that by its own tests and the store's: tracing doubles what the core takes, and what only
+a service reaches by chance, no test holds.
 """
 
 import os
@@ -11,17 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import settings
 
 settings.register_profile("accord", deadline=None, max_examples=int(os.environ.get("ACCORD_EXAMPLES", "25")))
 settings.load_profile("accord")
 
 TESTS = Path(__file__).parent
-TRACED = (TESTS / "unit" / "keys", TESTS / "unit" / "registry", TESTS / "scenarios")
+UNTRACED = tuple(TESTS / folder for folder in ("api", "end_to_end", "packaging", "properties", "scenarios"))
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     for item in items:
-        of_the_core = any(item.path.is_relative_to(folder) for folder in TRACED)
-        if not of_the_core or is_hypothesis_test(getattr(item, "obj", None)):
+        if any(item.path.is_relative_to(folder) for folder in UNTRACED):
             item.add_marker(pytest.mark.no_cover)

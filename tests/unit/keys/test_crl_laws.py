@@ -70,6 +70,8 @@ questions = st.fixed_dictionaries(
     }
 )
 laws = settings(max_examples=400, deadline=None)
+# So many examples are slow to trace; test_crl_judgement.py reaches every branch.
+pytestmark = pytest.mark.no_cover
 
 
 def strangers() -> Sequence[KnownCrl]:
