@@ -168,11 +168,12 @@ def test_a_bid_signed_at_the_shell_is_judged_and_its_receipt_holds(server: Serve
     assert (checked.code, checked.errors) == (0, "")
 
 
-def test_openssl_signs_with_a_lock_of_rsa(server: Server, bid: Path) -> None:
+def test_openssl_signs_with_a_lock_of_rsa(server: Server, signed: Path, bid: Path) -> None:
     require(shutil.which("openssl"), "openssl")
     require(shutil.which("curl"), "curl")
     lock = new_lock(server, bid, "--algorithm=rsa")
-    done = run(server, bid, "sh", str(EXAMPLES / "verify_document.sh"), server.base, str(lock), "bid.txt")
+    script = ("sh", str(EXAMPLES / "verify_document.sh"), server.base)
+    done = run(server, bid, *script, str(lock), "bid.txt")
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == [RECOGNIZED, RECOGNIZED]
     attached, detached = (json.loads((bid / f"{name}.json").read_bytes()) for name in ("attached", "detached"))
@@ -184,6 +185,9 @@ def test_openssl_signs_with_a_lock_of_rsa(server: Server, bid: Path) -> None:
     assert detached["requirement"]["met"]
     assert attached["signature"]["content"] == detached["signature"]["content"]
     assert (bid / "document-receipt.jws").read_text() == detached["receipt"]
+    nothing = run(server, bid, *script, str(signed / "unit"), "bid.txt")  # openssl signs nothing with SM2 and SHA-256
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert '"code":"query.' in nothing.stderr
 
 
 def python(message: str, *more: str, deadline: str | None = None) -> list[str]:
