@@ -7,7 +7,7 @@ PORT ?= 8000
 # make fuzz SECONDS=60 TARGETS=certificate,crl
 SECONDS ?= 600
 TARGETS ?=
-# More flags: make test ARGS='-k receipts', make bench ARGS='--gate 2.75' LOCKS='--gate 0.75'
+# More flags: make test ARGS='-k receipts', make bench ARGS='--gate 2.75' LOCKS='--gate 0.75' CMS='--gate 0.5'
 ARGS ?=
 
 BIN := .venv/bin
@@ -44,6 +44,7 @@ format: .venv/.dev ## 整理代码格式 · put the code in form
 bench: .venv/.dev ## 性能测量 · measure
 	@$(BIN)/python -m bench.recognitions $(ARGS)
 	@$(BIN)/python -m bench.locks $(LOCKS)
+	@$(BIN)/python -m bench.cms $(CMS)
 	@$(BIN)/python -m bench.crl
 	@$(BIN)/python -m bench.log
 	@$(BIN)/python -m bench.status

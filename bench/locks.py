@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -49,11 +49,16 @@ from registry.verification import verify as verify_dossier
 from tests.support import der_writer
 from tests.support.pki import Authority, unit
 
+_Result = TypeVar("_Result")
+
 _TEXT = {"zh": "测试", "en": "test"}
-_ASKED = {"relying_party": "测试平台", "purpose": "bidding.sign"}
+ASKED = {"relying_party": "测试平台", "purpose": "bidding.sign"}
+"""What every question here is asked for, by whom."""
 _SM2 = SCHEMES["sm2-sm3"]
-_WARM = 100  # checks before the first look at the clock: what a node keeps of a CA is there
-_POINT = 65  # bytes at the end of an SM2 key
+WARM = 100
+"""Checks before the first look at the clock: what a node keeps of a CA is there."""
+POINT = 65
+"""Bytes at the end of an SM2 key."""
 
 
 def _document(kind: str, content: dict[str, Any]) -> PolicyDocument:
@@ -66,8 +71,8 @@ def _policy(root: Certificate, ca: Certificate) -> list[PolicyDocument]:
     anchor, issuing = (base64.b64encode(certificate.der).decode() for certificate in (root, ca))
     listed = {
         "jurisdiction": "CN-SC",
-        "relying_party": _ASKED["relying_party"],
-        "purposes": [_ASKED["purpose"]],
+        "relying_party": ASKED["relying_party"],
+        "purposes": [ASKED["purpose"]],
         "entries": [{"ca": "bench-ca"}],
     }
     return [
@@ -77,7 +82,7 @@ def _policy(root: Certificate, ca: Certificate) -> list[PolicyDocument]:
     ]
 
 
-def _prepare(home: Path, entries: int) -> tuple[Node, Authority]:
+def prepare_node(home: Path, entries: int) -> tuple[Node, Authority]:
     """A node that trusts one hierarchy and holds its CRLs, the issuing CA's of so many entries."""
     settings = Settings(home=home)
     prepare(settings)
@@ -101,7 +106,7 @@ def _requests(node: Node, ca: Authority, count: int) -> list[tuple[bytes, bytes,
     made = []
     for number in range(count):
         lock = ca.issue(unit("sm2", number=number + 1))
-        challenge = node.verifier.challenge(**_ASKED, now=clock.now())
+        challenge = node.verifier.challenge(**ASKED, now=clock.now())
         signature = lock.key.sign(challenge.to_be_signed)
         body = {
             "challenge_id": challenge.id,
@@ -109,23 +114,24 @@ def _requests(node: Node, ca: Authority, count: int) -> list[tuple[bytes, bytes,
             "signature": base64.b64encode(signature).decode(),
             "signature_format": "raw",
             "jurisdiction": "CN-SC",
-            **_ASKED,
+            **ASKED,
         }
         made.append((orjson.dumps(body), lock.der, signature))
     return made
 
 
-def _finish(coroutine: Coroutine[Any, Any, Decision]) -> Decision:
+def finish(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """The result of a coroutine that never has to wait: there is no event loop to pay for."""
     try:
         coroutine.send(None)
     except StopIteration as done:
-        decision: Decision = done.value
-        return decision
+        result: _Result = done.value
+        return result
     raise SystemExit("judging a lock waited for something")
 
 
-def _recognized(decision: Decision) -> Decision:
+def recognized(decision: Decision) -> Decision:
+    """The decision, which must be that the lock counts."""
     if decision.outcome != "recognized":
         raise SystemExit(f"not recognised: {[reason.code for reason in decision.reasons]}")
     return decision
@@ -134,12 +140,12 @@ def _recognized(decision: Decision) -> Decision:
 def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes]], block: int) -> dict[str, float]:
     """Median CPU microseconds of each kind, and the median ratio of the limit to each, block by block."""
     verifier, issuer, library = node.verifier, parse_certificate(ca.certificate.der).spki, openssl.load()
-    of_issuer = library.public_key(issuer[-_POINT:])
+    of_issuer = library.public_key(issuer[-POINT:])
     limits = []
     for body, der, signature in requests:
         certificate = parse_certificate(der)
         signed = verifier.read(orjson.loads(body), body, clock.now()).possession.message
-        limits.append((certificate, certificate.spki[-_POINT:], signature, signed))
+        limits.append((certificate, certificate.spki[-POINT:], signature, signed))
 
     def raw(place: int) -> None:
         certificate, point, signature, signed = limits[place]
@@ -155,7 +161,7 @@ def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes
     material, policy = lock_material(node.state.path), node.recognizer.policies.latest
     profile = policy.profiles[TYPE]
     nothing = dict.fromkeys(("id", "number", "issuer", "expected_subject"))
-    asked: dict[str, Any] = {**nothing, "type": TYPE, "jurisdiction": "CN-SC", "facts": {}, **_ASKED}
+    asked: dict[str, Any] = {**nothing, "type": TYPE, "jurisdiction": "CN-SC", "facts": {}, **ASKED}
 
     def check(place: int) -> None:
         _, der, signature = requests[place]
@@ -164,11 +170,11 @@ def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes
         possession = Possession(message=limits[place][3], signature=signature)
         lock = material.evidence(Brought(shown=possession))
         dossier = Dossier(query=query, profile=profile, policy=policy, held=(), registers=(), lock=lock)
-        _recognized(decide(query, verify_dossier(dossier), ()))
+        recognized(decide(query, verify_dossier(dossier), ()))
 
     def request(place: int) -> Decision:
         body = requests[place][0]
-        return _recognized(_finish(verifier.judge(verifier.read(parse_json(body), body, clock.now()))))
+        return recognized(finish(verifier.judge(verifier.read(parse_json(body), body, clock.now()))))
 
     def answer(place: int) -> None:
         issue_receipt(request(place), node.origin, node.signer, clock.now())
@@ -180,12 +186,12 @@ def _measure(node: Node, ca: Authority, requests: list[tuple[bytes, bytes, bytes
         "request": request,
         "receipt": answer,
     }
-    for place in range(min(_WARM, len(requests))):
+    for place in range(min(WARM, len(requests))):
         check(place)
-    return _compare(kinds, len(requests), block)
+    return compare(kinds, len(requests), block)
 
 
-def _compare(kinds: dict[str, Callable[[int], object]], count: int, block: int) -> dict[str, float]:
+def compare(kinds: dict[str, Callable[[int], object]], count: int, block: int) -> dict[str, float]:
     """Medians of each kind of work over so many places, and of the first kind's share in each, block by block."""
     spent: dict[str, list[float]] = {name: [] for name in kinds}
     for start in range(0, count, block):
@@ -197,8 +203,9 @@ def _compare(kinds: dict[str, Callable[[int], object]], count: int, block: int) 
             forget_keys()
             spent[name].append((time.process_time_ns() - before) / len(places) / 1000)
     found = {name: statistics.median(values) for name, values in spent.items()}
-    for name in ("ours", "check", "request", "receipt"):
-        shares = [limit / value for limit, value in zip(spent["limit"], spent[name], strict=True)]
+    first, *others = kinds
+    for name in others:
+        shares = [limit / value for limit, value in zip(spent[first], spent[name], strict=True)]
         found[f"{name} share"] = statistics.median(shares)
     return found
 
@@ -212,7 +219,7 @@ def main() -> None:
     parser.add_argument("--gate", type=float, help="exit 1 when the check reaches less than this share of the limit")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        node, ca = _prepare(Path(folder), arguments.entries)
+        node, ca = prepare_node(Path(folder), arguments.entries)
         requests = _requests(node, ca, arguments.locks)
         settle()
         found = _measure(node, ca, requests, arguments.block)

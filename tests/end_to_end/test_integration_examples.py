@@ -1,12 +1,18 @@
-"""The README's integration of a platform, run as printed: curl, Python and Java against a service with a soft lock."""
+"""The README's integration of a platform, run as printed: curl, Python and Java against a service with soft locks.
 
+A lock that logs in, and a bid that a company and its legal representative sign.
+"""
+
+import base64
 import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.end_to_end.shell import ACCORD, PATIENCE, ROOT, Server, accord, environment
@@ -17,8 +23,8 @@ USCC, COMPANY = "91500105TT0000816G", "重庆测试渝建工程集团有限公�
 RECOGNIZED = "recognized"
 
 
-def new_lock(server: Server, folder: Path, *more: str) -> Path:
-    lock = folder / "lock"
+def new_lock(server: Server, folder: Path, *more: str, name: str = "lock") -> Path:
+    lock = folder / name
     asked = ("--ca", "CN-CQ", "--algorithm", "sm2", "--uscc", USCC, "--name", COMPANY, "-o", str(lock), *more)
     outcome = accord(server.home, "lock", "new", *asked)
     assert outcome.code == 0, outcome.errors
@@ -111,3 +117,124 @@ def test_a_lock_that_does_not_count_says_why(
     done = run(server, tmp_path, sys.executable, "verify_lock.py", server.base, str(lock))
     assert done.returncode == 1, done.stderr
     assert f"[{code}]" in done.stdout
+
+
+# Signed documents
+
+BOTH = {"unit": 1, "legal_representative": 1, "same_subject": True}
+TWO = ("bid.txt.p7s", "bid.txt")
+PAST, FUTURE = "2026-11-01T00:00:00Z", "2099-01-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def signed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bid that the SM2 locks of a company and its legal representative signed: attached, detached."""
+    folder = tmp_path_factory.mktemp("signed")
+    (folder / "bid.txt").write_text("测试投标文件：报价一百万元整。\n", encoding="utf-8")
+    kinds = ("unit", "legal-representative")
+    named = [f"--lock={new_lock(server, folder, f'--kind={kind}', name=kind)}" for kind in kinds]
+    for more in ((), ("--detached",)):
+        outcome = accord(server.home, "lock", "cms", "bid.txt", "--gm", *named, *more, cwd=folder)
+        assert outcome.code == 0, outcome.errors
+    return folder
+
+
+@pytest.fixture
+def bid(signed: Path, tmp_path: Path) -> Path:
+    """A copy of the bid and its signatures for one test alone."""
+    for name in ("bid.txt", "bid.txt.p7m", "bid.txt.p7s"):
+        shutil.copy(signed / name, tmp_path / name)
+    return tmp_path
+
+
+def ask(server: Server, message: bytes, **question: Any) -> dict[str, Any]:
+    asked = {"jurisdiction": "CN-SC", "purpose": "bidding.sign", "signature_format": "cms"}
+    given = {**asked, "signature": base64.b64encode(message).decode(), **question}
+    response = httpx.post(f"{server.base}/v1/ca/signatures", json=given, timeout=PATIENCE)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def test_a_bid_signed_at_the_shell_is_judged_and_its_receipt_holds(server: Server, bid: Path) -> None:
+    answer = ask(server, (bid / "bid.txt.p7m").read_bytes(), requirement=BOTH)
+    assert (answer["decision"], answer["signature"]["format"]) == (RECOGNIZED, "gm")
+    assert answer["requirement"]["met"]
+    assert {signer["role"] for signer in answer["signers"]} == {"unit", "legal_representative"}
+    assert {signer["certificate"]["uscc"] for signer in answer["signers"]} == {USCC}
+    (bid / "receipt.jws").write_text(answer["receipt"], encoding="ascii")
+    (bid / "keys.json").write_bytes(httpx.get(f"{server.base}/.well-known/jwks.json").content)
+    checked = accord(bid / "nothing", "verify-receipt", "receipt.jws", "--jwks", "keys.json", cwd=bid)
+    assert (checked.code, checked.errors) == (0, "")
+
+
+def test_openssl_signs_with_a_lock_of_rsa(server: Server, signed: Path, bid: Path) -> None:
+    require(shutil.which("openssl"), "openssl")
+    require(shutil.which("curl"), "curl")
+    lock = new_lock(server, bid, "--algorithm=rsa")
+    script = ("sh", str(EXAMPLES / "verify_document.sh"), server.base)
+    done = run(server, bid, *script, str(lock), "bid.txt")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [RECOGNIZED, RECOGNIZED]
+    attached, detached = (json.loads((bid / f"{name}.json").read_bytes()) for name in ("attached", "detached"))
+    for answer in (attached, detached):
+        (signer,) = answer["signers"]
+        assert (signer["role"], signer["scheme"]) == ("unit", "rsa-pkcs1-sha256")
+        assert signer["certificate"]["uscc"] == USCC
+    assert attached["requirement"] is None
+    assert detached["requirement"]["met"]
+    assert attached["signature"]["content"] == detached["signature"]["content"]
+    assert (bid / "document-receipt.jws").read_text() == detached["receipt"]
+    nothing = run(server, bid, *script, str(signed / "unit"), "bid.txt")  # openssl signs nothing with SM2 and SHA-256
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert '"code":"query.' in nothing.stderr
+
+
+def python(message: str, *more: str, deadline: str | None = None) -> list[str]:
+    document = [f"--document={name}" for name in more]
+    given = [] if deadline is None else [f"--deadline={deadline}"]
+    return [sys.executable, str(EXAMPLES / "verify_document.py"), message, *document, *given]
+
+
+def java(message: str, *more: str, deadline: str | None = None) -> list[str]:
+    require(shutil.which("javac"), "a JDK (17 or later)")
+    given = [] if deadline is None else [f"-Ddeadline={deadline}"]
+    return ["java", "-Dfile.encoding=UTF-8", *given, str(EXAMPLES / "VerifyDocument.java"), message, *more]
+
+
+def signers(out: str) -> list[list[str]]:
+    """Role, company, decision and proven time of each, as an example printed them."""
+    return sorted(line.split()[1:] for line in out.splitlines() if line.startswith("*"))
+
+
+def judged(server: Server, bid: Path, command: list[str], message: str) -> tuple[int, str, str]:
+    """How an example ended, the decision that it printed first, and all that it printed."""
+    place = command.index(message)
+    done = run(server, bid, *command[:place], server.base, *command[place:])
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, done.stdout.split()[0], done.stdout
+
+
+@pytest.mark.parametrize(
+    ("example", "files"), [(python, ("bid.txt.p7m",)), (python, TWO), (java, TWO)], ids=["python", "detached", "java"]
+)
+def test_the_examples_for_documents(server: Server, bid: Path, example: Any, files: tuple[str, ...]) -> None:
+    code, decision, out = judged(server, bid, example(*files), files[0])
+    assert (code, decision) == (0, RECOGNIZED)
+    assert signers(out) == [[role, USCC, RECOGNIZED, "—"] for role in ("legal_representative", "unit")]
+    code, decision, out = judged(server, bid, example(*files, deadline=FUTURE), files[0])
+    assert (code, decision) == (0, RECOGNIZED)
+    assert "—" not in {proven for *_, proven in signers(out)}
+    assert (bid / "bid.txt.opened.jws").read_text().count(".") == 2
+
+
+def test_a_bid_that_nothing_proves_or_that_came_late(server: Server, bid: Path) -> None:
+    message = "bid.txt.p7m"
+    assert judged(server, bid, python(message, deadline=FUTURE), message)[:2] == (1, "indeterminate")
+    assert judged(server, bid, python(message), message)[:2] == (0, RECOGNIZED)
+    submitted = (bid / "bid.txt.submitted.jws").read_text()
+    code, decision, out = judged(server, bid, python(message, deadline=PAST), message)
+    assert (code, decision) == (1, "not_recognized")
+    assert "[signature.after_deadline]" in out
+    assert judged(server, bid, python(message), message)[:2] == (0, RECOGNIZED)
+    assert (bid / "bid.txt.submitted.jws").read_text() == submitted  # the earliest is kept
