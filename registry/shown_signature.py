@@ -66,7 +66,7 @@ def _ask(content: Content, scheme: SignatureScheme, key: VerifyingKey) -> None:
     """Raises MalformedError "digest.insufficient" where a bare signature needs what the content cannot give."""
     if scheme.digest is None:
         content.octets()
-    elif isinstance(content, Digested):
+    elif isinstance(content, Digested) and scheme.family == key.family:
         point: Any = key.handle
         content.sm2_digest(point.point) if scheme.family == "sm2" else content.digest(scheme.digest)
 

@@ -60,7 +60,7 @@ def _read_piece(members: Members, place: int, entry: Any) -> Evidence | None:
     if kind is None:
         return None
     if kind == "receipt":
-        return Evidence(kind=kind, octets=value.strip().encode())
+        return Evidence(kind=kind, octets=value.strip().encode(errors="replace"))
     try:
         return Evidence(kind=kind, octets=octets_of(value, f"{pointer}/value", "value"))
     except QueryRefused as refusal:

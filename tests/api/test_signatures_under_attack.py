@@ -1,0 +1,42 @@
+"""`POST /v1/ca/signatures` asked by somebody who wants a wrong yes, a name that is none of his business, or a crash."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.lock_place import open_place
+from tests.api.signing_desk import DOCUMENT, SigningDesk, message, text
+from tests.support.cms_writer import Signed
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningDesk]:
+    with open_place(tmp_path_factory.mktemp("attacks")) as place:
+        yield SigningDesk(place)
+
+
+def signer(answer: dict[str, Any], at: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = answer["signers"][at]
+    return found
+
+
+def told(answer: dict[str, Any], at: int = 0) -> list[str]:
+    return [entry["code"] for entry in signer(answer, at)["evidence"]]
+
+
+# What must not end in a failure of ours
+
+
+@pytest.mark.parametrize("kind", ["sm3", "sm2-e"])
+def test_a_scheme_that_is_not_of_the_certificates_key_is_a_wrong_signature(desk: SigningDesk, kind: str) -> None:
+    rsa, sm2 = desk.world.lock("rsa", kind="rsa-2048").signing, desk.world.lock().signing
+    octets = message(None, Signed(by=rsa, attributes=False, signed_by=sm2.key), over=DOCUMENT)
+    answer = desk.answer(octets, digest=text(bytes(32)), digest_kind=kind)
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "signature.wrong")
+
+
+def test_a_receipt_that_is_no_text_is_no_receipt(desk: SigningDesk) -> None:
+    octets = message(DOCUMENT, Signed(by=desk.world.lock().signing))
+    answer = desk.answer(octets, evidence=[{"kind": "receipt", "value": "\ud800.é.\U0001f512"}])
+    assert told(answer) == ["jws.malformed"]
