@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from app.usecases.recognize import Recognizer
 from app.usecases.signature_evidence import SignatureReceipt, read_receipts
 from app.usecases.signature_request import SignatureRequest
+from keys.algorithms.schemes import load_key
 from keys.certificate import Certificate
 from keys.cms import SignedData, Signer, find_certificate, parse_cms, verify_countersignature
 from keys.content import DIGESTS, Content, Digested, Octets
@@ -87,7 +89,8 @@ def read_message(
     found = [(signer, find_certificate(signer, given)) for signer in message.signers]
     if all(certificate is None for _, certificate in found):
         raise _refused("/certificate", "document.certificate_missing")
-    return message, _content(message, request.content), list(found)
+    signers = [certificate for _, certificate in found if certificate is not None]
+    return message, _content(message, request.content, signers), list(found)
 
 
 def read_cms(octets: bytes) -> SignedData:
@@ -98,23 +101,34 @@ def read_cms(octets: bytes) -> SignedData:
         raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=error.detail) from None
 
 
-def _content(message: SignedData, given: Content | None) -> Content:
+def _content(message: SignedData, given: Content | None, signers: Sequence[Certificate]) -> Content:
     """The content inside, or the one given beside the message; where both are there they must be the same."""
     if message.content is None:
         if given is None:
             raise _refused("/content", "document.content_missing")
         return given
     inside = Octets(message.content)
-    if given is None:
-        return inside
-    same = (
-        given.kind not in DIGESTS or inside.digest(given.kind) == given.value
-        if isinstance(given, Digested)
-        else given.digest("sha256") == inside.digest("sha256")
-    )
-    if not same:
+    if given is not None and not _is_of(given, inside, signers):
         raise _refused("/content", "document.content_other")
     return inside
+
+
+def _is_of(given: Content, inside: Octets, signers: Sequence[Certificate]) -> bool:
+    if not isinstance(given, Digested):
+        return given.digest("sha256") == inside.digest("sha256")
+    if given.kind in DIGESTS:
+        return inside.digest(given.kind) == given.value
+    # Of e = SM3(Z‖M) nobody says with whose key it was taken: that of any signer will do.
+    return any(inside.sm2_digest(point) == given.value for point in map(_sm2_point, signers) if point is not None)
+
+
+def _sm2_point(certificate: Certificate) -> bytes | None:
+    try:
+        key = load_key(certificate.spki)
+    except KeysError:
+        return None
+    handle: Any = key.handle
+    return handle.point if key.family == "sm2" else None
 
 
 def _document(

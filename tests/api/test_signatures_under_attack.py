@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from keys.algorithms import sm2
+from keys.algorithms.sm2.curve import message_digest
 from tests.api.lock_place import open_place
+from tests.api.service import assert_problem
 from tests.api.signing_desk import DOCUMENT, SigningDesk, message, text
 from tests.support.cms_writer import Signed
 
@@ -30,8 +33,8 @@ def told(answer: dict[str, Any], at: int = 0) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["sm3", "sm2-e"])
 def test_a_scheme_that_is_not_of_the_certificates_key_is_a_wrong_signature(desk: SigningDesk, kind: str) -> None:
-    rsa, sm2 = desk.world.lock("rsa", kind="rsa-2048").signing, desk.world.lock().signing
-    octets = message(None, Signed(by=rsa, attributes=False, signed_by=sm2.key), over=DOCUMENT)
+    rsa, other = desk.world.lock("rsa", kind="rsa-2048").signing, desk.world.lock().signing
+    octets = message(None, Signed(by=rsa, attributes=False, signed_by=other.key), over=DOCUMENT)
     answer = desk.answer(octets, digest=text(bytes(32)), digest_kind=kind)
     assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "signature.wrong")
 
@@ -40,3 +43,18 @@ def test_a_receipt_that_is_no_text_is_no_receipt(desk: SigningDesk) -> None:
     octets = message(DOCUMENT, Signed(by=desk.world.lock().signing))
     answer = desk.answer(octets, evidence=[{"kind": "receipt", "value": "\ud800.é.\U0001f512"}])
     assert told(answer) == ["jws.malformed"]
+
+
+# Which document it is
+
+
+def test_the_e_of_another_document_is_not_that_of_the_one_inside(desk: SigningDesk) -> None:
+    lock, rsa = desk.world.lock().signing, desk.world.lock("rsa", kind="rsa-2048").signing
+    octets = message(DOCUMENT, Signed(by=rsa), Signed(by=lock))
+    mine = message_digest(lock.key.point, DOCUMENT, sm2.DEFAULT_USER_ID)
+    other = message_digest(lock.key.point, DOCUMENT + b" ", sm2.DEFAULT_USER_ID)
+    assert desk.answer(octets, digest=text(mine), digest_kind="sm2-e")["decision"] == "recognized"
+    refused = desk.ask(octets, digest=text(other), digest_kind="sm2-e")
+    assert_problem(refused, 422, "document.content_other", "/content")
+    by_rsa = message(DOCUMENT, Signed(by=rsa))
+    assert_problem(desk.ask(by_rsa, digest=text(mine), digest_kind="sm2-e"), 422, "document.content_other", "/content")
