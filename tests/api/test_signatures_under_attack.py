@@ -10,7 +10,8 @@ from keys.algorithms.sm2.curve import message_digest
 from tests.api.lock_place import open_place
 from tests.api.service import assert_problem
 from tests.api.signing_desk import DOCUMENT, SigningDesk, message, text
-from tests.support.cms_writer import Signed
+from tests.support import der_writer as der
+from tests.support.cms_writer import DATA, Signed, signature_of
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,13 @@ def test_the_e_of_another_document_is_not_that_of_the_one_inside(desk: SigningDe
     assert_problem(refused, 422, "document.content_other", "/content")
     by_rsa = message(DOCUMENT, Signed(by=rsa))
     assert_problem(desk.ask(by_rsa, digest=text(mine), digest_kind="sm2-e"), 422, "document.content_other", "/content")
+
+
+def test_a_signature_over_attributes_is_none_over_a_document(desk: SigningDesk) -> None:
+    """Taken out of a message and shown bare, it would be over something that the signer has never seen."""
+    lock = desk.world.lock().signing
+    who = Signed(by=lock)
+    attributes = der.set_of(*who.signed_attributes(DOCUMENT, DATA["rfc5652"]))
+    taken = {"content": text(attributes), "signature_format": "raw", "certificate": lock.pem}
+    answer = desk.answer(signature_of(who.info(DOCUMENT)), **taken)
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "signature.wrong")
