@@ -72,15 +72,17 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> E
         for entry in document.receipts
         if entry.instant > known_at
     ]
-    archived = min((entry.instant for entry in proven), default=None)
     covers = {entry.digest for entry in proven}
     whole = document.signer is not None  # a message names the certificate of its signer, or has it inside
+    shown = proven.copy()
     for token in document.timestamps:
+        name = f"sha256:{sha256(token).hexdigest()}"
+        # A receipt over the signature says nothing of a token that was made since, by a stolen key perhaps.
+        archived = min((entry.instant for entry in shown if name in entry.tokens), default=None)
         value, message = Octets(document.value), Octets(document.message)
         verdict, over = _first(token, (value, message) if whole else (value,), judged, archived)
         if isinstance(verdict, Refusal):
-            found = f"sha256:{sha256(token).hexdigest()}"
-            refused.append(RefusedEvidence(kind="timestamp", digest=found, code=verdict.code, detail=verdict.detail))
+            refused.append(RefusedEvidence(kind="timestamp", digest=name, code=verdict.code, detail=verdict.detail))
             continue
         proven.append(verdict)
         if over is message or (document.signer is not None and document.signer.certificate_hashes):

@@ -41,6 +41,8 @@ class ProvenTime(Struct, frozen=True, kw_only=True):
     """From the authority's certificate to the trust anchor."""
     lists: tuple[str, ...] = ()
     """The digests of the revocation lists that it rests on."""
+    tokens: frozenset[str] = frozenset()
+    """The digests of the timestamps that a receipt shows to have been there too."""
 
 
 class RefusedEvidence(Struct, frozen=True, kw_only=True):

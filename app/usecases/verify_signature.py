@@ -152,6 +152,7 @@ def _document(
         for entry in receipts
         if entry not in about
     )
+    inside = () if signer is None else signer.timestamps
     brought = tuple(piece.octets for piece in request.evidence if piece.kind == "timestamp")
     return DocumentSignature(
         signer=signer,
@@ -159,8 +160,8 @@ def _document(
         name=name,
         message=request.signature,
         content=content,
-        timestamps=(*(() if signer is None else signer.timestamps), *brought),
-        receipts=tuple(entry.proven for entry in about),
+        timestamps=(*inside, *brought),
+        receipts=tuple(entry.proves(_digest(request.signature), inside) for entry in about),
         refused=(*refused, *others),
         deadline=request.deadline,
     )

@@ -1,6 +1,7 @@
 """`POST /v1/ca/signatures` asked by somebody who wants a wrong yes, a name that is none of his business, or a crash."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from keys.algorithms import sm2
 from keys.algorithms.sm2.curve import message_digest
 from tests.api.lock_place import open_place
 from tests.api.service import assert_problem
-from tests.api.signing_desk import DOCUMENT, SigningDesk, message, text
+from tests.api.signing_desk import DAY, DOCUMENT, SigningDesk, message, stamp, stamped, text
 from tests.support import der_writer as der
 from tests.support.cms_writer import DATA, Signed, signature_of
+
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,32 @@ def test_a_signature_over_attributes_is_none_over_a_document(desk: SigningDesk) 
     taken = {"content": text(attributes), "signature_format": "raw", "certificate": lock.pem}
     answer = desk.answer(signature_of(who.info(DOCUMENT)), **taken)
     assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "signature.wrong")
+
+
+# Since when
+
+
+def test_a_receipt_vouches_only_for_the_timestamps_that_it_has_seen(desk: SigningDesk) -> None:
+    """Who holds the stolen key of an authority dates back: a receipt makes the signature old, not his token."""
+    now, lock, made = desk.world.now, desk.world.lock().signing, desk.clock("left")
+    bare, earlier = message(DOCUMENT, Signed(by=lock)), now - 40 * DAY
+    inside = message(DOCUMENT, stamped(lock, stamp(made, earlier)))
+    brought = [{"kind": "timestamp", "value": text(made.of(bare, earlier, digest="sm3"))}]
+    seen = [
+        {"kind": "receipt", "value": desk.answer(octets, evidence=given)["receipt"]}
+        for octets, given in ((bare, None), (bare, brought), (inside, None))
+    ]
+    # After all of these answers the key was stolen.
+    entry = made.certificate.revoked(now + 10 * MINUTE, reason="keyCompromise")
+    desk.world.publish("left", desk.world.crl("left", (entry,), this_update=now + MINUTE))
+    for octets, given, receipts, kind in (
+        (bare, brought, [], None),
+        (bare, brought, [seen[0]], "receipt"),
+        (bare, brought, [seen[1]], "timestamp"),
+        (inside, [], [], None),
+        (inside, [], [seen[2]], "timestamp"),
+    ):
+        answer = desk.answer(octets, evidence=[*given, *receipts])
+        proven = signer(answer)["proven_time"]
+        assert (proven and proven["kind"]) == kind
+        assert ("revocation.compromised_later" in told(answer)) == (kind != "timestamp")
