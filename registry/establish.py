@@ -46,7 +46,9 @@ def established(
         policy=policy.algorithms.rules,
         limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
     )
-    found = _found(document, judged, query.known_at)
+    # Named by issuer and serial number it may have been made later, by an authority's key that was broken since.
+    inside = query.certificate is not None and query.certificate.der in document.message
+    found = _found(document, judged, query.known_at, inside=inside)
     if not dated and found.proven is not None:
         query = replace(query, valid_at=min(found.proven.instant, query.known_at))
     return query, replace(evidence, established=found)
@@ -64,7 +66,8 @@ def _proven(trust: Trust, jurisdiction: str, token: bytes, content: Content, **g
     return Refusal(code="path.no_anchor", detail="the authority's anchor does not serve timestamps there and then")
 
 
-def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> Established:
+def _found(document: DocumentSignature, judged: _Judge, known_at: datetime, *, inside: bool) -> Established:
+    """The earliest time that is proven; `inside` says whether the message has the certificate in it."""
     proven = [entry for entry in document.receipts if entry.instant <= known_at]
     refused = [*document.refused]
     refused += [
@@ -73,7 +76,7 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> E
         if entry.instant > known_at
     ]
     covers = {entry.digest for entry in proven}
-    whole = document.signer is not None  # a message names the certificate of its signer, or has it inside
+    whole = document.signer is not None
     shown = proven.copy()
     for token in document.timestamps:
         name = f"sha256:{sha256(token).hexdigest()}"
@@ -85,7 +88,7 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> E
             refused.append(RefusedEvidence(kind="timestamp", digest=name, code=verdict.code, detail=verdict.detail))
             continue
         proven.append(verdict)
-        if over is message or (document.signer is not None and document.signer.certificate_hashes):
+        if (over is message and inside) or (document.signer is not None and document.signer.certificate_hashes):
             covers.add(verdict.digest)
     first = min(proven, key=lambda entry: (entry.instant, entry.digest), default=None)
     return Established(

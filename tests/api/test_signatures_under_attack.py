@@ -1,7 +1,7 @@
 """`POST /v1/ca/signatures` asked by somebody who wants a wrong yes, a name that is none of his business, or a crash."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from tests.api.service import assert_problem
 from tests.api.signing_desk import DAY, DOCUMENT, SigningDesk, message, stamp, stamped, text
 from tests.support import der_writer as der
 from tests.support.cms_writer import DATA, Signed, signature_of
+from tests.support.timestamps import Clock, clock_spec
 
 MINUTE = timedelta(minutes=1)
 
@@ -101,3 +102,17 @@ def test_a_receipt_vouches_only_for_the_timestamps_that_it_has_seen(desk: Signin
         proven = signer(answer)["proven_time"]
         assert (proven and proven["kind"]) == kind
         assert ("revocation.compromised_later" in told(answer)) == (kind != "timestamp")
+
+
+def test_a_message_that_only_names_a_certificate_does_not_show_that_it_was_there(desk: SigningDesk) -> None:
+    """The key of an authority of old is broken one day, and signs a certificate for a name that was kept ready."""
+    root, when = desk.world.roots["root"], datetime(2016, 6, 1, tzinfo=UTC)
+    made = Clock(certificate=root.issue(desk.world.spec(clock_spec("sm2")), not_before=when - DAY), issuer=root)
+    lock = desk.world.lock("weak", kind="rsa-2048", not_before=when - DAY).signing
+    asked = {"certificate": lock.pem, "valid_at": desk.world.now.isoformat()}
+    for certificates, decision in (([], "not_recognized"), ([lock.der], "recognized")):
+        octets = message(DOCUMENT, Signed(by=lock), certificates=certificates)
+        token = made.of(octets, when, digest="sm3")
+        answer = desk.answer(octets, evidence=[{"kind": "timestamp", "value": text(token)}], **asked)
+        assert signer(answer)["proven_time"]["kind"] == "timestamp"
+        assert answer["decision"] == decision, answer["reasons"]
