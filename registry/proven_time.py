@@ -88,8 +88,8 @@ def proven_by_timestamp(
     """
     try:
         read = parse_token(token)
-        if read.gen_time > known_at + SKEW:
-            return Refusal(code="timestamp.future", detail=f"the timestamp is of {read.gen_time.isoformat()}")
+        if read.info.latest > known_at + SKEW:
+            return Refusal(code="timestamp.future", detail=f"it may be as late as {read.info.latest.isoformat()}")
         certificate = find_certificate(read.signer, (*read.certificates, *hints))
         if certificate is None:
             detail = "the authority's certificate is neither in the token nor known here"

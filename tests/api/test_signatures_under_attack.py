@@ -116,3 +116,11 @@ def test_a_message_that_only_names_a_certificate_does_not_show_that_it_was_there
         answer = desk.answer(octets, evidence=[{"kind": "timestamp", "value": text(token)}], **asked)
         assert signer(answer)["proven_time"]["kind"] == "timestamp"
         assert answer["decision"] == decision, answer["reasons"]
+
+
+def test_a_time_that_may_be_far_ahead_is_no_proof(desk: SigningDesk) -> None:
+    lock, now = desk.world.lock().signing, desk.world.now
+    octets = message(DOCUMENT, Signed(by=lock))
+    loose = desk.clock().of(octets, now - DAY, digest="sm3", accuracy=der.sequence(der.integer(2**31)))
+    answer = desk.answer(octets, evidence=[{"kind": "timestamp", "value": text(loose)}])
+    assert (signer(answer)["proven_time"], told(answer)) == (None, ["timestamp.future"])
