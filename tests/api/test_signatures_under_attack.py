@@ -8,7 +8,7 @@ import pytest
 
 from keys.algorithms import sm2
 from keys.algorithms.sm2.curve import message_digest
-from tests.api.lock_place import open_place
+from tests.api.lock_place import check, open_place
 from tests.api.service import assert_problem
 from tests.api.signing_desk import DAY, DOCUMENT, SigningDesk, message, stamp, stamped, text
 from tests.support import der_writer as der
@@ -124,3 +124,16 @@ def test_a_time_that_may_be_far_ahead_is_no_proof(desk: SigningDesk) -> None:
     loose = desk.clock().of(octets, now - DAY, digest="sm3", accuracy=der.sequence(der.integer(2**31)))
     answer = desk.answer(octets, evidence=[{"kind": "timestamp", "value": text(loose)}])
     assert (signer(answer)["proven_time"], told(answer)) == (None, ["timestamp.future"])
+
+
+# Who may sign
+
+
+def test_a_certificate_for_encryption_signs_no_document(desk: SigningDesk) -> None:
+    """Its key is kept by the authority too (GM/T 0034), so a signature by it binds nobody."""
+    lock = desk.world.lock()
+    octets = message(DOCUMENT, Signed(by=lock.encryption))
+    for purpose in ("bidding.sign", "bidding.encrypt", "bidding.decrypt"):
+        answer = desk.answer(octets, purpose=purpose)
+        assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "key_usage.wrong")
+        assert check(answer, "signature")["result"] == "passed"
