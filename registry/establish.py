@@ -47,7 +47,7 @@ def established(
         limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
     )
     # Named by issuer and serial number it may have been made later, by an authority's key that was broken since.
-    inside = query.certificate is not None and query.certificate.der in document.message
+    inside = query.certificate is not None and query.certificate.der in document.message.content
     found = _found(document, judged, query.known_at, inside=inside)
     if not dated and found.proven is not None:
         query = replace(query, valid_at=min(found.proven.instant, query.known_at))
@@ -78,11 +78,11 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime, *, i
     covers = {entry.digest for entry in proven}
     whole = document.signer is not None
     shown = proven.copy()
+    value, message = Octets(document.value), document.message
     for token in document.timestamps:
         name = f"sha256:{sha256(token).hexdigest()}"
         # A receipt over the signature says nothing of a token that was made since, by a stolen key perhaps.
         archived = min((entry.instant for entry in shown if name in entry.tokens), default=None)
-        value, message = Octets(document.value), Octets(document.message)
         verdict, over = _first(token, (value, message) if whole else (value,), judged, archived)
         if isinstance(verdict, Refusal):
             refused.append(RefusedEvidence(kind="timestamp", digest=name, code=verdict.code, detail=verdict.detail))

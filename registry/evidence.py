@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from keys.certificate import Certificate
 from keys.cms import Signer
-from keys.content import Content
+from keys.content import Content, Octets
 from keys.path_validation.path import Path
 from keys.revocation.judgement import KnownCrl
 
@@ -65,7 +65,7 @@ class DocumentSignature(Struct, frozen=True, kw_only=True):
     signer: Signer | None
     value: bytes
     name: str
-    message: bytes
+    message: Octets
     content: Content
     timestamps: tuple[bytes, ...] = ()
     receipts: tuple[ProvenTime, ...] = ()

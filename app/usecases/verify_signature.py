@@ -1,6 +1,5 @@
 """Judge the signatures of a document: whose they are, whether their locks count, and since when they are proven."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,8 +34,9 @@ class SignatureVerifier:
         message, content, found = read_message(request)
         receipts, refused = read_receipts(request.evidence, self._ring, livemode=self._livemode)
         stapled = tuple(piece.octets for piece in request.evidence if piece.kind == "ocsp")
+        whole = Octets(request.signature)
         documents = [
-            (certificate, _document(request, signer, certificate, content, receipts, refused))
+            (certificate, _document(request, whole, signer, certificate, content, receipts, refused))
             for signer, certificate in found
         ]
         _refuse_insufficient(documents)
@@ -59,7 +59,7 @@ class SignatureVerifier:
             panel=judge_signers([answer.signed for answer in answers], request.requirement),
             signers=tuple(answers),
             requirement=request.requirement,
-            message=_digest(request.signature),
+            message=_named(whole),
             content=_digests(content, [document for _, document in documents]),
             dialect=None if message is None else message.dialect,
         )
@@ -133,6 +133,7 @@ def _sm2_point(certificate: Certificate) -> bytes | None:
 
 def _document(
     request: SignatureRequest,
+    message: Octets,
     signer: Signer | None,
     certificate: Certificate | None,
     content: Content,
@@ -140,7 +141,7 @@ def _document(
     refused: tuple[RefusedEvidence, ...],
 ) -> DocumentSignature:
     value = request.signature if signer is None else signer.signature
-    name = _digest(value)
+    name = _named(Octets(value))
     about = [entry for entry in receipts if certificate is not None and entry.is_about(name, certificate)]
     others = tuple(
         RefusedEvidence(
@@ -158,10 +159,10 @@ def _document(
         signer=signer,
         value=value,
         name=name,
-        message=request.signature,
+        message=message,
         content=content,
         timestamps=(*inside, *brought),
-        receipts=tuple(entry.proves(_digest(request.signature), inside) for entry in about),
+        receipts=tuple(entry.proves(_named(message), inside) for entry in about),
         refused=(*refused, *others),
         deadline=request.deadline,
     )
@@ -200,8 +201,8 @@ def _countersigns(inner: Signer, outer: Signer | None, certificate: Certificate)
     return True
 
 
-def _digest(octets: bytes) -> str:
-    return f"sha256:{hashlib.sha256(octets).hexdigest()}"
+def _named(octets: Octets) -> str:
+    return f"sha256:{octets.digest('sha256').hex()}"
 
 
 def _refused(pointer: str, code: str, **params: str) -> QueryRefused:

@@ -111,6 +111,13 @@ def test_streams_and_octets_have_the_same_digests(content: bytes) -> None:
     assert Octets(content).sm2_digest(point) == stream(content).sm2_digest(point)
     assert Octets(content).sm2_digest(point) == message_digest(point, content, sm2.DEFAULT_USER_ID)
     assert Octets(content).octets() == content
+
+
+def test_a_digest_of_octets_is_taken_once_and_changes_nothing() -> None:
+    asked = Octets(DOCUMENT)
+    assert asked.digest("sm3") is asked.digest("sm3")
+    assert asked.digest("sha256") != asked.digest("sm3")
+    assert (asked, hash(asked)) == (Octets(DOCUMENT), hash(Octets(DOCUMENT)))
     assert set(KINDS) - set(DIGESTS) == {"sm2-e"}
 
 
