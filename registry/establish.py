@@ -14,7 +14,7 @@ from registry.evidence import DocumentSignature, Established, LockEvidence, Prov
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.proven_time import SKEW, Refusal, proven_by_timestamp
-from registry.query import RecognitionQuery
+from registry.query import MAX_CHAIN, RecognitionQuery
 from registry.trust import Trust
 
 TIMESTAMP = "timestamp"
@@ -40,7 +40,7 @@ def established(
         policy.trust,
         query.jurisdiction,
         paths=evidence.paths,
-        hints=(*policy.trust.certificates, *query.chain),
+        hints=(*policy.trust.certificates, *query.chain[:MAX_CHAIN]),
         revocation=evidence.revocation,
         known_at=query.known_at,
         policy=policy.algorithms.rules,

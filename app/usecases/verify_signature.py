@@ -1,5 +1,6 @@
 """Judge the signatures of a document: whose they are, whether their locks count, and since when they are proven."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ class SignatureVerifier:
         hints = () if message is None else message.certificates
         answers = []
         for certificate, document in documents:
+            # A message of many signers and timestamps takes seconds: others are answered in between.
+            await asyncio.sleep(0)
             signed = Signed(role="unknown", decision=None)
             if certificate is not None:
                 signed = await self._judged(request, certificate, hints, Brought(shown=document, stapled=stapled))
