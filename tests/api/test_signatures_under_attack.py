@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keys.algorithms import sm2
-from keys.algorithms.sm2.curve import message_digest
+from keys.algorithms.sm2.curve import message_digest, sm3
 from tests.api.lock_place import check, open_place
 from tests.api.service import assert_problem
 from tests.api.signing_desk import DAY, DOCUMENT, SigningDesk, message, stamp, stamped, text
@@ -48,6 +50,62 @@ def test_a_receipt_that_is_no_text_is_no_receipt(desk: SigningDesk) -> None:
     octets = message(DOCUMENT, Signed(by=desk.world.lock().signing))
     answer = desk.answer(octets, evidence=[{"kind": "receipt", "value": "\ud800.é.\U0001f512"}])
     assert told(answer) == ["jws.malformed"]
+
+
+_TEXTS = st.one_of(
+    st.text(st.characters(), max_size=12),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\ud800",
+            "sm2-e",
+            "sm3",
+            "raw",
+            "cms",
+            "receipt",
+            "timestamp",
+            "ocsp",
+            "AAAA",
+            "0001-01-01T00:00:00Z",
+        ]
+    ),
+    st.sampled_from(["9999-12-31T23:59:59.9999999Z", "2026-01-01T00:00:00-24:00", "-----BEGIN A-----", "e30.e30.e30"]),
+)
+_NAMES = ["kind", "value", "unit", "legal_representative", "same_subject", "deadline_ms", "uscc", "name"]
+_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), _TEXTS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.sampled_from(_NAMES), _TEXTS), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+_MEMBERS = [
+    *("content", "digest", "digest_kind", "signature", "signature_format", "certificate", "chain", "evidence"),
+    *("requirement", "deadline", "fetch", "jurisdiction", "purpose", "relying_party", "valid_at", "known_at"),
+    *("expected_subject", "facts"),
+]
+
+
+@settings(max_examples=150)
+@given(st.dictionaries(st.one_of(st.sampled_from(_MEMBERS), _TEXTS), _VALUES, max_size=4))
+def test_whatever_is_asked_is_answered_or_refused(desk: SigningDesk, members: dict[str, Any]) -> None:
+    octets = message(DOCUMENT, Signed(by=desk.world.lock().signing))
+    response = desk.ask(octets, **members)
+    assert response.status_code in (200, 422), (members, response.text)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_whatever_is_changed_in_a_message_is_never_recognized_otherwise(desk: SigningDesk, data: st.DataObject) -> None:
+    """One byte of a message is another: the answer is no failure, and no yes to another document."""
+    who = stamped(desk.world.lock().signing, stamp(desk.clock(), desk.world.now - DAY))
+    octets = bytearray(message(DOCUMENT, who))
+    octets[data.draw(st.integers(0, len(octets) - 1))] ^= data.draw(st.integers(1, 255))
+    response = desk.ask(bytes(octets))
+    assert response.status_code in (200, 422), response.text
+    if response.status_code == 200 and response.json()["decision"] == "recognized":
+        assert response.json()["signature"]["content"] == {"sm3": sm3(DOCUMENT).hex()}
 
 
 # Which document it is
@@ -91,14 +149,14 @@ def test_a_receipt_vouches_only_for_the_timestamps_that_it_has_seen(desk: Signin
     # After all of these answers the key was stolen.
     entry = made.certificate.revoked(now + 10 * MINUTE, reason="keyCompromise")
     desk.world.publish("left", desk.world.crl("left", (entry,), this_update=now + MINUTE))
-    for octets, given, receipts, kind in (
+    for octets, tokens, receipts, kind in (
         (bare, brought, [], None),
         (bare, brought, [seen[0]], "receipt"),
         (bare, brought, [seen[1]], "timestamp"),
         (inside, [], [], None),
         (inside, [], [seen[2]], "timestamp"),
     ):
-        answer = desk.answer(octets, evidence=[*given, *receipts])
+        answer = desk.answer(octets, evidence=[*tokens, *receipts])
         proven = signer(answer)["proven_time"]
         assert (proven and proven["kind"]) == kind
         assert ("revocation.compromised_later" in told(answer)) == (kind != "timestamp")
