@@ -5,6 +5,7 @@ so of a plain SM3 digest nobody can tell whether a raw signature of SM2 is right
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from cryptography.hazmat.primitives import hashes
@@ -47,14 +48,19 @@ class Content(Protocol):
         """The content itself, which Ed25519 signs."""
 
 
-class Octets(Struct, frozen=True):
-    """The content, whole and in memory."""
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """The content, whole and in memory. Each digest is taken once, however many signatures and timestamps ask."""
 
     content: bytes
+    _taken: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def digest(self, name: str) -> bytes:
         """See `Content`."""
-        return _digest(name, (self.content,))
+        found = self._taken.get(name)
+        if found is None:
+            found = self._taken[name] = _digest(name, (self.content,))
+        return found
 
     def sm2_digest(self, point: bytes) -> bytes:
         """See `Content`."""

@@ -14,7 +14,7 @@ from registry.evidence import DocumentSignature, Established, LockEvidence, Prov
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.proven_time import SKEW, Refusal, proven_by_timestamp
-from registry.query import RecognitionQuery
+from registry.query import MAX_CHAIN, RecognitionQuery
 from registry.trust import Trust
 
 TIMESTAMP = "timestamp"
@@ -40,13 +40,15 @@ def established(
         policy.trust,
         query.jurisdiction,
         paths=evidence.paths,
-        hints=(*policy.trust.certificates, *query.chain),
+        hints=(*policy.trust.certificates, *query.chain[:MAX_CHAIN]),
         revocation=evidence.revocation,
         known_at=query.known_at,
         policy=policy.algorithms.rules,
         limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
     )
-    found = _found(document, judged, query.known_at)
+    # Named by issuer and serial number it may have been made later, by an authority's key that was broken since.
+    inside = query.certificate is not None and query.certificate.der in document.message.content
+    found = _found(document, judged, query.known_at, inside=inside)
     if not dated and found.proven is not None:
         query = replace(query, valid_at=min(found.proven.instant, query.known_at))
     return query, replace(evidence, established=found)
@@ -64,7 +66,8 @@ def _proven(trust: Trust, jurisdiction: str, token: bytes, content: Content, **g
     return Refusal(code="path.no_anchor", detail="the authority's anchor does not serve timestamps there and then")
 
 
-def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> Established:
+def _found(document: DocumentSignature, judged: _Judge, known_at: datetime, *, inside: bool) -> Established:
+    """The earliest time that is proven; `inside` says whether the message has the certificate in it."""
     proven = [entry for entry in document.receipts if entry.instant <= known_at]
     refused = [*document.refused]
     refused += [
@@ -72,18 +75,20 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime) -> E
         for entry in document.receipts
         if entry.instant > known_at
     ]
-    archived = min((entry.instant for entry in proven), default=None)
     covers = {entry.digest for entry in proven}
-    whole = document.signer is not None  # a message names the certificate of its signer, or has it inside
+    whole = document.signer is not None
+    shown = proven.copy()
+    value, message = Octets(document.value), document.message
     for token in document.timestamps:
-        value, message = Octets(document.value), Octets(document.message)
+        name = f"sha256:{sha256(token).hexdigest()}"
+        # A receipt over the signature says nothing of a token that was made since, by a stolen key perhaps.
+        archived = min((entry.instant for entry in shown if name in entry.tokens), default=None)
         verdict, over = _first(token, (value, message) if whole else (value,), judged, archived)
         if isinstance(verdict, Refusal):
-            found = f"sha256:{sha256(token).hexdigest()}"
-            refused.append(RefusedEvidence(kind="timestamp", digest=found, code=verdict.code, detail=verdict.detail))
+            refused.append(RefusedEvidence(kind="timestamp", digest=name, code=verdict.code, detail=verdict.detail))
             continue
         proven.append(verdict)
-        if over is message or (document.signer is not None and document.signer.certificate_hashes):
+        if (over is message and inside) or (document.signer is not None and document.signer.certificate_hashes):
             covers.add(verdict.digest)
     first = min(proven, key=lambda entry: (entry.instant, entry.digest), default=None)
     return Established(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from keys.certificate import Certificate
 from keys.cms import Signer
-from keys.content import Content
+from keys.content import Content, Octets
 from keys.path_validation.path import Path
 from keys.revocation.judgement import KnownCrl, KnownOcsp
 
@@ -41,6 +41,8 @@ class ProvenTime(Struct, frozen=True, kw_only=True):
     """From the authority's certificate to the trust anchor."""
     lists: tuple[str, ...] = ()
     """The digests of the revocation lists that it rests on."""
+    tokens: frozenset[str] = frozenset()
+    """The digests of the timestamps that a receipt shows to have been there too."""
 
 
 class RefusedEvidence(Struct, frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ class DocumentSignature(Struct, frozen=True, kw_only=True):
     signer: Signer | None
     value: bytes
     name: str
-    message: bytes
+    message: Octets
     content: Content
     timestamps: tuple[bytes, ...] = ()
     receipts: tuple[ProvenTime, ...] = ()

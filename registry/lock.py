@@ -37,6 +37,8 @@ _SKEW = timedelta(minutes=5)
 """So far ahead of ours may an authority's clock be."""
 # Purposes of servers, code, responders and clocks: id-kp-serverAuth, codeSigning, timeStamping, OCSPSigning.
 _NO_HOLDERS = frozenset(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 3, 8, 9))
+# RFC 5280 4.2.1.3. Keys for encryption are kept by the authority as well (GM/T 0034): a signature by one binds nobody.
+_SIGNING = frozenset({"digitalSignature", "nonRepudiation"})
 _GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "status.suspended": 4, "status.revoked": 5}
 _RELYING_PARTY: Params = {"facts": "relying_party", "count": 1}
 
@@ -333,6 +335,8 @@ def _scope(case: LockCase) -> Finding:
     extended = case.certificate.extended_key_usage
     if extended is not None and set(extended) <= _NO_HOLDERS:
         return case.finding("scope", "failed", "key_usage.wrong", "extended", {"given": ", ".join(extended)})
+    if usage is not None and isinstance(case.evidence.shown, DocumentSignature) and not usage & _SIGNING:
+        wanted = _SIGNING
     if not wanted or (usage is not None and usage & wanted):
         return _passed("scope", "key_usage.fits")
     params: Params = {"given": ", ".join(sorted(usage or ())), "wanted": ", ".join(sorted(wanted))}

@@ -6,7 +6,7 @@ from keys.algorithms.raw import as_der, default_scheme
 from keys.algorithms.schemes import SCHEMES, SignatureScheme, VerifyingKey, load_key, verify_content
 from keys.algorithms.schemes import verify as verify_signature
 from keys.certificate import Certificate
-from keys.cms import verify_signer
+from keys.cms import refuse_attributes_in, verify_signer
 from keys.content import DIGESTS, Content, Digested, Octets
 from keys.errors import KeysError
 from registry.evidence import DocumentSignature, Possession, ProvenTime
@@ -39,6 +39,7 @@ def verify_shown(shown: Possession | DocumentSignature, certificate: Certificate
     key = load_key(certificate.spki)
     scheme = scheme_of(shown, key)
     if isinstance(shown, DocumentSignature):
+        refuse_attributes_in(content)
         verify_content(key, scheme, as_der(key, shown.value), content)
     else:
         verify_signature(key, scheme, as_der(key, shown.signature), shown.message)
@@ -66,7 +67,7 @@ def _ask(content: Content, scheme: SignatureScheme, key: VerifyingKey) -> None:
     """Raises MalformedError "digest.insufficient" where a bare signature needs what the content cannot give."""
     if scheme.digest is None:
         content.octets()
-    elif isinstance(content, Digested):
+    elif isinstance(content, Digested) and scheme.family == key.family:
         point: Any = key.handle
         content.sm2_digest(point.point) if scheme.family == "sm2" else content.digest(scheme.digest)
 

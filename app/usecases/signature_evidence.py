@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.usecases.octets import octets_of
 from app.usecases.verify_receipt import verify_receipt
@@ -60,7 +61,7 @@ def _read_piece(members: Members, place: int, entry: Any) -> Evidence | None:
     if kind is None:
         return None
     if kind == "receipt":
-        return Evidence(kind=kind, octets=value.strip().encode())
+        return Evidence(kind=kind, octets=value.strip().encode(errors="replace"))
     try:
         return Evidence(kind=kind, octets=octets_of(value, f"{pointer}/value", "value"))
     except QueryRefused as refusal:
@@ -74,10 +75,19 @@ class SignatureReceipt(Struct, frozen=True, kw_only=True):
     proven: ProvenTime
     signatures: frozenset[tuple[str, str]]
     """Digest of a signature value, and fingerprint of the certificate."""
+    message: str
+    """Digest of what was handed in as signature, whole."""
+    tokens: frozenset[str]
+    """The digests of the timestamps that proved a time then."""
 
     def is_about(self, name: str, certificate: Certificate) -> bool:
         """Whether it names the signature by that certificate."""
         return (name, certificate.fingerprint) in self.signatures
+
+    def proves(self, message: str, inside: Iterable[bytes]) -> ProvenTime:
+        """The time, with the timestamps that were there too: of those inside, only if it was this very message."""
+        there = inside if message == self.message else ()
+        return replace(self.proven, tokens=self.tokens.union(map(_digest, there)))
 
 
 def read_receipts(
@@ -88,31 +98,43 @@ def read_receipts(
     for piece in evidence:
         if piece.kind != "receipt":
             continue
-        digest = f"sha256:{hashlib.sha256(piece.octets).hexdigest()}"
+        digest = _digest(piece.octets)
         verdict = verify_receipt(piece.octets.decode("utf-8", "replace"), ring)
         if verdict.claims is None:
             code, detail = verdict.code or "receipt.claims", verdict.why or ""
             refused.append(RefusedEvidence(kind="receipt", digest=digest, code=code, detail=detail))
             continue
-        found = _signatures(verdict.claims)
+        signers = _signers(verdict.claims)
+        found = _signatures(signers)
         instant = _instant(verdict.claims)
         if not found or instant is None or verdict.claims["livemode"] is not livemode:
             detail = "a receipt over something else than signatures, or of a store of another mode"
             refused.append(RefusedEvidence(kind="receipt", digest=digest, code="receipt.other", detail=detail))
             continue
         proven = ProvenTime(instant=instant, kind="receipt", digest=digest, name=str(verdict.claims["iss"]))
-        good.append(SignatureReceipt(proven=proven, signatures=found))
+        message = str(verdict.claims["signature"].get("digest"))
+        good.append(SignatureReceipt(proven=proven, signatures=found, message=message, tokens=_tokens(signers)))
     return tuple(good), tuple(refused)
 
 
-def _signatures(claims: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    signers = claims.get("signature", {}).get("signers", []) if isinstance(claims.get("signature"), dict) else []
+def _signers(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    signature = claims.get("signature")
+    signers = signature.get("signers") if isinstance(signature, dict) else None
+    return [signer for signer in signers if isinstance(signer, dict)] if isinstance(signers, list) else []
+
+
+def _signatures(signers: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (signer["signature"], signer["certificate"])
         for signer in signers
-        if isinstance(signer, dict)
-        and isinstance(signer.get("signature"), str)
-        and isinstance(signer.get("certificate"), str)
+        if isinstance(signer.get("signature"), str) and isinstance(signer.get("certificate"), str)
+    )
+
+
+def _tokens(signers: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    times = [signer.get("proven_time") for signer in signers]
+    return frozenset(
+        str(time.get("digest")) for time in times if isinstance(time, dict) and time.get("kind") == "timestamp"
     )
 
 
@@ -121,3 +143,7 @@ def _instant(claims: Mapping[str, Any]) -> datetime | None:
         return parse_instant(str(claims["evaluated_at"]))
     except InstantError:
         return None
+
+
+def _digest(octets: bytes) -> str:
+    return f"sha256:{hashlib.sha256(octets).hexdigest()}"

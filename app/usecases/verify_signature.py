@@ -1,13 +1,15 @@
 """Judge the signatures of a document: whose they are, whether their locks count, and since when they are proven."""
 
-import hashlib
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from app.usecases.recognize import Recognizer
 from app.usecases.signature_evidence import SignatureReceipt, read_receipts
 from app.usecases.signature_request import SignatureRequest
+from keys.algorithms.schemes import load_key
 from keys.certificate import Certificate
 from keys.cms import SignedData, Signer, find_certificate, parse_cms, verify_countersignature
 from keys.content import DIGESTS, Content, Digested, Octets
@@ -33,14 +35,17 @@ class SignatureVerifier:
         message, content, found = read_message(request)
         receipts, refused = read_receipts(request.evidence, self._ring, livemode=self._livemode)
         stapled = tuple(piece.octets for piece in request.evidence if piece.kind == "ocsp")
+        whole = Octets(request.signature)
         documents = [
-            (certificate, _document(request, signer, certificate, content, receipts, refused))
+            (certificate, _document(request, whole, signer, certificate, content, receipts, refused))
             for signer, certificate in found
         ]
         _refuse_insufficient(documents)
         hints = () if message is None else message.certificates
         answers = []
         for certificate, document in documents:
+            # A message of many signers and timestamps takes seconds: others are answered in between.
+            await asyncio.sleep(0)
             signed = Signed(role="unknown", decision=None)
             if certificate is not None:
                 signed = await self._judged(request, certificate, hints, Brought(shown=document, stapled=stapled))
@@ -57,7 +62,7 @@ class SignatureVerifier:
             panel=judge_signers([answer.signed for answer in answers], request.requirement),
             signers=tuple(answers),
             requirement=request.requirement,
-            message=_digest(request.signature),
+            message=_named(whole),
             content=_digests(content, [document for _, document in documents]),
             dialect=None if message is None else message.dialect,
         )
@@ -87,7 +92,8 @@ def read_message(
     found = [(signer, find_certificate(signer, given)) for signer in message.signers]
     if all(certificate is None for _, certificate in found):
         raise _refused("/certificate", "document.certificate_missing")
-    return message, _content(message, request.content), list(found)
+    signers = [certificate for _, certificate in found if certificate is not None]
+    return message, _content(message, request.content, signers), list(found)
 
 
 def read_cms(octets: bytes) -> SignedData:
@@ -98,27 +104,39 @@ def read_cms(octets: bytes) -> SignedData:
         raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=error.detail) from None
 
 
-def _content(message: SignedData, given: Content | None) -> Content:
+def _content(message: SignedData, given: Content | None, signers: Sequence[Certificate]) -> Content:
     """The content inside, or the one given beside the message; where both are there they must be the same."""
     if message.content is None:
         if given is None:
             raise _refused("/content", "document.content_missing")
         return given
     inside = Octets(message.content)
-    if given is None:
-        return inside
-    same = (
-        given.kind not in DIGESTS or inside.digest(given.kind) == given.value
-        if isinstance(given, Digested)
-        else given.digest("sha256") == inside.digest("sha256")
-    )
-    if not same:
+    if given is not None and not _is_of(given, inside, signers):
         raise _refused("/content", "document.content_other")
     return inside
 
 
+def _is_of(given: Content, inside: Octets, signers: Sequence[Certificate]) -> bool:
+    if not isinstance(given, Digested):
+        return given.digest("sha256") == inside.digest("sha256")
+    if given.kind in DIGESTS:
+        return inside.digest(given.kind) == given.value
+    # Of e = SM3(Z‖M) nobody says with whose key it was taken: that of any signer will do.
+    return any(inside.sm2_digest(point) == given.value for point in map(_sm2_point, signers) if point is not None)
+
+
+def _sm2_point(certificate: Certificate) -> bytes | None:
+    try:
+        key = load_key(certificate.spki)
+    except KeysError:
+        return None
+    handle: Any = key.handle
+    return handle.point if key.family == "sm2" else None
+
+
 def _document(
     request: SignatureRequest,
+    message: Octets,
     signer: Signer | None,
     certificate: Certificate | None,
     content: Content,
@@ -126,7 +144,7 @@ def _document(
     refused: tuple[RefusedEvidence, ...],
 ) -> DocumentSignature:
     value = request.signature if signer is None else signer.signature
-    name = _digest(value)
+    name = _named(Octets(value))
     about = [entry for entry in receipts if certificate is not None and entry.is_about(name, certificate)]
     others = tuple(
         RefusedEvidence(
@@ -138,15 +156,16 @@ def _document(
         for entry in receipts
         if entry not in about
     )
+    inside = () if signer is None else signer.timestamps
     brought = tuple(piece.octets for piece in request.evidence if piece.kind == "timestamp")
     return DocumentSignature(
         signer=signer,
         value=value,
         name=name,
-        message=request.signature,
+        message=message,
         content=content,
-        timestamps=(*(() if signer is None else signer.timestamps), *brought),
-        receipts=tuple(entry.proven for entry in about),
+        timestamps=(*inside, *brought),
+        receipts=tuple(entry.proves(_named(message), inside) for entry in about),
         refused=(*refused, *others),
         deadline=request.deadline,
     )
@@ -185,8 +204,8 @@ def _countersigns(inner: Signer, outer: Signer | None, certificate: Certificate)
     return True
 
 
-def _digest(octets: bytes) -> str:
-    return f"sha256:{hashlib.sha256(octets).hexdigest()}"
+def _named(octets: Octets) -> str:
+    return f"sha256:{octets.digest('sha256').hex()}"
 
 
 def _refused(pointer: str, code: str, **params: str) -> QueryRefused:

@@ -6,7 +6,7 @@ certificate leads to an anchor, and was good when it signed, is for `keys.path_v
 
 from keys.cms.message import MAX_CERTIFICATES, MAX_LENGTH, MAX_SIGNERS, SignedData, parse_cms
 from keys.cms.signer import MAX_COUNTERSIGNATURES, MAX_TIMESTAMPS, Signer
-from keys.cms.verification import find_certificate, verify_countersignature, verify_signer
+from keys.cms.verification import find_certificate, refuse_attributes_in, verify_countersignature, verify_signer
 
 __all__ = [
     "MAX_CERTIFICATES",
@@ -18,6 +18,7 @@ __all__ = [
     "Signer",
     "find_certificate",
     "parse_cms",
+    "refuse_attributes_in",
     "verify_countersignature",
     "verify_signer",
 ]

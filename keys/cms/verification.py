@@ -41,7 +41,7 @@ def verify_signer(signer: Signer, certificate: Certificate, content: Content) ->
     key = schemes.load_key(certificate.spki)
     signature = as_der(key, signer.signature)
     if signer.signed_attributes is None:
-        _refuse_attributes(content)
+        refuse_attributes_in(content)
         schemes.verify_content(key, signer.scheme, signature, content)
         return
     if not hmac.compare_digest(signer.message_digest or b"", content.digest(signer.digest)):
@@ -69,7 +69,11 @@ def _is_hashed(signer: Signer, certificate: Certificate) -> bool:
     return all(hmac.compare_digest(value, whole.digest(name)) for name, value in signer.certificate_hashes)
 
 
-def _refuse_attributes(content: Content) -> None:
+def refuse_attributes_in(content: Content) -> None:
+    """Raises MalformedError "cms.content_is_attributes" for content that some signer of CMS signed as attributes.
+
+    For a signature over content alone, in a message or bare. Of a digest nobody can tell.
+    """
     if isinstance(content, Octets):
         refuse_attributes(content.content)
     elif isinstance(content, Stream):

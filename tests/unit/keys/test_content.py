@@ -114,6 +114,13 @@ def test_streams_and_octets_have_the_same_digests(content: bytes) -> None:
     assert set(KINDS) - set(DIGESTS) == {"sm2-e"}
 
 
+def test_a_digest_of_octets_is_taken_once_and_changes_nothing() -> None:
+    asked = Octets(DOCUMENT)
+    assert asked.digest("sm3") is asked.digest("sm3")
+    assert asked.digest("sha256") != asked.digest("sm3")
+    assert (asked, hash(asked)) == (Octets(DOCUMENT), hash(Octets(DOCUMENT)))
+
+
 POINT_X = bytes.fromhex("09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020")
 
 

@@ -109,6 +109,14 @@ def test_certificates_may_come_from_anywhere() -> None:
     assert proven(clock(), bare, hints=(above, own)).instant == AT
 
 
+def test_only_the_first_certificates_in_a_token_are_tried() -> None:
+    own, others = clock().certificate.der, (clock("sm2").certificate.der,) * 7
+    for before, found in ((others[1:], AT), (others, None)):
+        token = clock().token(certificates=(own, *before, clock().issuer.certificate.der))
+        assert getattr(asked(clock(), token), "instant", None) == found
+    assert refused(clock(), token) == "path.no_anchor"
+
+
 def test_it_is_proven_long_after_the_certificate_has_ended() -> None:
     late = NOT_AFTER + 400 * DAY
     assert proven(clock(), clock().token(), known_at=late).instant == AT
