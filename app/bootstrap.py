@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from app import clock
+from app.asking import AskingFirst
 from app.ports import Answer, Intake, Judge, Once, ReportAnswer, ReportJudge, StoreError, Taken
 from app.settings import Settings
 from app.store.api_keys import SqliteApiKeys
@@ -69,6 +70,7 @@ class Node:
     status_lists: StatusPublisher
     uploads: UploadDesk
     signatures: SignatureVerifier
+    asking: AskingFirst
     document_limit: int
     """Bytes of a request with a signed document."""
 
@@ -297,6 +299,7 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         ),
         uploads=UploadDesk(settings.store_path, settings.upload_limit),
         signatures=SignatureVerifier(recognizer, ring, livemode=origin.livemode),
+        asking=AskingFirst(settings),
         document_limit=settings.document_limit,
     )
 

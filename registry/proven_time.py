@@ -133,6 +133,8 @@ def _verdict(case: _Case, certificate: Certificate, issuer: Certificate) -> Revo
         distribution_points=certificate.distribution_points,
         is_ca=certificate.is_ca,
         proven_time=case.existed_at,
+        # Of a responder who may have been revoked himself the answer counts for nothing here.
+        answers=case.revocation.answers_of(issuer, case.known_at, certificate),
     )
 
 

@@ -15,7 +15,8 @@ from app.bootstrap import Node
 from app.messages import messages, negotiate
 from app.presentation import to_json
 from app.signature_presentation import signature_view
-from app.usecases.signature_request import SignatureRequest, read_request
+from app.usecases.signature_request import SignatureRequest, known_until, read_request
+from app.usecases.verify_signature import certificates_of
 
 SIGNATURES = "/v1/ca/signatures"
 CMS_TYPES = ("application/cms", "application/pkcs7-mime", "application/pkcs7-signature")
@@ -65,6 +66,9 @@ class SignatureEndpoint:
 
     async def _answer(self, request: SignatureRequest, scope: Scope) -> bytes:
         node = self._node
+        if request.fetch is not None and not request.question.asked_known_at:
+            await node.asking.ask(certificates_of(request), node.recognizer.policies.latest, request.fetch)
+            request = known_until(request, clock.now())
         answer = await node.signatures.verify(request)
         catalogue = messages(negotiate(request_language(scope)))
         now = clock.now()

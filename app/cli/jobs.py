@@ -70,7 +70,8 @@ def fetch_ocsp(
     lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """Exit codes: 0 all went well, 1 something could not be fetched or was refused, 2 usage, 70 failure."""
-    from app.cli.ocsp import answer_line, answer_view, asking, fetched, read_file
+    from app.asking import asking
+    from app.cli.ocsp import answer_line, answer_view, fetched, read_file
     from app.cli.policy_entry import newest_policy
     from app.messages import messages
     from app.presentation import to_json

@@ -1,7 +1,6 @@
 """OCSP answers on the command line: asking ahead of need, and saying what became of each question."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,33 +18,9 @@ if TYPE_CHECKING:
 _MOST = 65536 * 4  # bytes of a certificate's file
 
 
-@contextmanager
-def asking(settings: "Settings", policy: "Policy") -> "Iterator[AnswerFetcher]":
-    """Who asks responders, for a store. Raises `StoreError`."""
-    import os
-
-    from app import clock
-    from app.fetchers.ocsp import OcspFetcher
-    from app.store.writer import SqliteWriter
-    from app.usecases.fetch_ocsp import AnswerFetcher
-    from keys import algorithm_policy
-
-    writer = SqliteWriter(settings.store_path)
-    try:
-        yield AnswerFetcher(
-            policy.trust,
-            writer,
-            algorithm_policy.load_default(),
-            ask=OcspFetcher(private=settings.fetch_private).ask,
-            now=clock.now,
-            nonce=lambda: os.urandom(32),
-        )
-    finally:
-        writer.close()
-
-
 def refreshed(settings: "Settings", policy: "Policy", now: "datetime") -> "Iterator[AnswerOutcome]":
     """Asks again about every certificate whose answer ends soon, and tells what became of it. Raises `StoreError`."""
+    from app.asking import asking
     from app.store.revocations import RevocationShelf
 
     shelf = RevocationShelf(settings.store_path)

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from app.usecases.octets import octets_of
 from app.usecases.signature_evidence import Evidence, read_evidence
@@ -90,7 +89,7 @@ def read_request(given: Any, now: datetime, document: Content | None = None) -> 
     if members.faults:
         raise QueryRefused(*members.faults)
     if not question.asked_valid_at:
-        question = replace(question, valid_at=question.known_at)
+        question = structs.replace(question, valid_at=question.known_at)
     return SignatureRequest(
         question=question,
         signature=signature or b"",
@@ -103,6 +102,13 @@ def read_request(given: Any, now: datetime, document: Content | None = None) -> 
         deadline=deadline,
         fetch=fetch,
     )
+
+
+def known_until(request: SignatureRequest, now: datetime) -> SignatureRequest:
+    """The same request with what is known by now, as evidence was fetched for it."""
+    question = request.question
+    valid_at = question.valid_at if question.asked_valid_at else now
+    return structs.replace(request, question=structs.replace(question, known_at=now, valid_at=valid_at))
 
 
 def _octets(members: Members, name: str) -> bytes | None:

@@ -96,6 +96,12 @@ def read_message(
     return message, _content(message, request.content, signers), list(found)
 
 
+def certificates_of(request: SignatureRequest) -> list[Certificate]:
+    """The certificates of the signers, each once. Raises `QueryRefused`."""
+    _, _, found = read_message(request)
+    return list(dict.fromkeys(certificate for _, certificate in found if certificate is not None))
+
+
 def read_cms(octets: bytes) -> SignedData:
     """A message with at least one signer. Raises `QueryRefused` with what it is instead."""
     try:

@@ -45,7 +45,7 @@ def name_of(octets: bytes) -> str:
 def bare(lock: Issued, document: bytes = DOCUMENT, **more: Any) -> DocumentSignature:
     """A signature without CMS, over the document."""
     value = more.pop("value", None) or lock.key.sign(document)
-    given = {"content": Octets(document), "message": value} | more
+    given = {"content": Octets(document), "message": Octets(value)} | more
     return DocumentSignature(signer=None, value=value, name=name_of(value), **given)
 
 
@@ -55,7 +55,7 @@ def of_message(octets: bytes, place: int = 0, **more: Any) -> DocumentSignature:
     signer = read.signers[place]
     given = {"content": Octets(read.content or DOCUMENT), "timestamps": signer.timestamps} | more
     return DocumentSignature(
-        signer=signer, value=signer.signature, name=name_of(signer.signature), message=octets, **given
+        signer=signer, value=signer.signature, name=name_of(signer.signature), message=Octets(octets), **given
     )
 
 

@@ -166,7 +166,7 @@ def test_a_timestamp_is_over_the_signature_or_over_the_whole_message() -> None:
         assert [entry.code for entry in lock.established.refused] == ([] if code is None else [code])
         assert (lock.established.proven is None) == (code is not None)
     # Of a bare signature there is no message but itself.
-    plain = bare(LOCK, message=b"something else")
+    plain = bare(LOCK, message=Octets(b"something else"))
     lock = judge_document(LOCK, structs.replace(plain, timestamps=(token(b"something else", AT - HOUR),))).lock
     assert lock is not None
     assert lock.established is not None
