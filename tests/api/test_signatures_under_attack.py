@@ -195,3 +195,20 @@ def test_a_certificate_for_encryption_signs_no_document(desk: SigningDesk) -> No
         answer = desk.answer(octets, purpose=purpose)
         assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "key_usage.wrong")
         assert check(answer, "signature")["result"] == "passed"
+
+
+def test_an_impostor_in_the_message_does_not_hide_the_certificate_that_the_asker_holds(desk: SigningDesk) -> None:
+    """What is beside a signature is not signed: on its way anybody can put in a certificate of the same number."""
+    lock = desk.world.lock().signing
+    other = desk.world.lock(number=2).signing
+    named = desk.world.authorities["sichuan"].subject.der
+    impostor = desk.world.issue(lock.spec, "foreign", serial=lock.serial, key=other.key, issuer=named)
+    octets = message(DOCUMENT, Signed(by=lock), certificates=[impostor.der, lock.der])
+    assert desk.answer(octets)["reasons"][0]["code"] == "signature.wrong"
+    for asked in ({"certificate": lock.pem}, {"chain": [lock.pem]}):
+        assert desk.answer(octets, **asked)["decision"] == "recognized"
+    client = desk.place.client
+    given_out = client.challenge()
+    octets = message(None, Signed(by=lock), over=given_out.to_be_signed, certificates=[impostor.der])
+    request = client.answered(given_out, lock, signature=text(octets), signature_format="cms")
+    assert client.verify(request).json()["decision"] == "recognized"
