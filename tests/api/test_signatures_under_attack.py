@@ -184,6 +184,31 @@ def test_a_time_that_may_be_far_ahead_is_no_proof(desk: SigningDesk) -> None:
     assert (signer(answer)["proven_time"], told(answer)) == (None, ["timestamp.future"])
 
 
+def test_what_is_learnt_later_changes_no_answer_of_before(desk: SigningDesk) -> None:
+    world, made, lock = desk.world, desk.clock("coming"), desk.world.lock(number=31).signing
+    earlier, known_at = world.now - 40 * DAY, world.now.isoformat()
+    octets = [message(DOCUMENT, stamped(lock, stamp(made, earlier))), message(DOCUMENT, Signed(by=lock))]
+    asked: list[dict[str, Any]] = [{}, {"deadline": world.now.isoformat()}, {"requirement": {"unit": 1}}]
+
+    def answers(**more: Any) -> list[dict[str, Any]]:
+        found = [desk.answer(each, **members, **more) for each in octets for members in asked]
+        return [
+            {name: value for name, value in each.items() if name not in ("receipt", "evaluated_at", "request_id")}
+            for each in found
+        ]
+
+    first = answers(known_at=known_at)
+    assert {answer["decision"] for answer in first} == {"recognized", "indeterminate"}
+    for name, listed in (
+        ("sichuan", (*world.listed(), lock.revoked(earlier))),
+        ("coming", (made.certificate.revoked(earlier),)),
+    ):
+        crl = world.crl(name, listed, this_update=world.now - MINUTE)
+        world.publish(name, crl, world.now + timedelta(microseconds=1))
+    assert answers(known_at=known_at) == first
+    assert {answer["decision"] for answer in answers()} == {"not_recognized"}
+
+
 # Who may sign
 
 
