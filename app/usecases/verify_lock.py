@@ -108,7 +108,7 @@ def _signer(octets: bytes, question: Question) -> tuple[Signer, Question]:
     if len(message.signers) > 1:
         params = {"limit": "1"}
         raise QueryRefused(Fault(pointer="/signature", code="document.too_many_signers", params=params))
-    given = (*message.certificates, *([question.certificate] if question.certificate else []), *question.chain)
+    given = (*([question.certificate] if question.certificate else []), *question.chain, *message.certificates)
     signer = message.signers[0]
     found = find_certificate(signer, given)
     if found is None:

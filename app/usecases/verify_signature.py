@@ -49,7 +49,7 @@ class SignatureVerifier:
             signed = Signed(role="unknown", decision=None)
             if certificate is not None:
                 signed = await self._judged(request, certificate, hints, Brought(shown=document, stapled=stapled))
-            given = (*hints, *([request.certificate] if request.certificate else []), *request.chain)
+            given = (*([request.certificate] if request.certificate else []), *request.chain, *hints)
             answers.append(
                 SignerAnswer(
                     signed=signed,
@@ -88,7 +88,8 @@ def read_message(
     message = read_cms(request.signature)
     if len(message.signers) > MAX_SIGNERS:
         raise _refused("/signature", "document.too_many_signers", limit=str(MAX_SIGNERS))
-    given = (*message.certificates, *([request.certificate] if request.certificate else []), *request.chain)
+    # Anybody can put another certificate of the same number into a message: what the asker holds goes before it.
+    given = (*([request.certificate] if request.certificate else []), *request.chain, *message.certificates)
     found = [(signer, find_certificate(signer, given)) for signer in message.signers]
     if all(certificate is None for _, certificate in found):
         raise _refused("/certificate", "document.certificate_missing")

@@ -184,6 +184,31 @@ def test_a_time_that_may_be_far_ahead_is_no_proof(desk: SigningDesk) -> None:
     assert (signer(answer)["proven_time"], told(answer)) == (None, ["timestamp.future"])
 
 
+def test_what_is_learnt_later_changes_no_answer_of_before(desk: SigningDesk) -> None:
+    world, made, lock = desk.world, desk.clock("coming"), desk.world.lock(number=31).signing
+    earlier, known_at = world.now - 40 * DAY, world.now.isoformat()
+    octets = [message(DOCUMENT, stamped(lock, stamp(made, earlier))), message(DOCUMENT, Signed(by=lock))]
+    asked: list[dict[str, Any]] = [{}, {"deadline": world.now.isoformat()}, {"requirement": {"unit": 1}}]
+
+    def answers(**more: Any) -> list[dict[str, Any]]:
+        found = [desk.answer(each, **members, **more) for each in octets for members in asked]
+        return [
+            {name: value for name, value in each.items() if name not in ("receipt", "evaluated_at", "request_id")}
+            for each in found
+        ]
+
+    first = answers(known_at=known_at)
+    assert {answer["decision"] for answer in first} == {"recognized", "indeterminate"}
+    for name, listed in (
+        ("sichuan", (*world.listed(), lock.revoked(earlier))),
+        ("coming", (made.certificate.revoked(earlier),)),
+    ):
+        crl = world.crl(name, listed, this_update=world.now - MINUTE)
+        world.publish(name, crl, world.now + timedelta(microseconds=1))
+    assert answers(known_at=known_at) == first
+    assert {answer["decision"] for answer in answers()} == {"not_recognized"}
+
+
 # Who may sign
 
 
@@ -195,3 +220,20 @@ def test_a_certificate_for_encryption_signs_no_document(desk: SigningDesk) -> No
         answer = desk.answer(octets, purpose=purpose)
         assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "key_usage.wrong")
         assert check(answer, "signature")["result"] == "passed"
+
+
+def test_an_impostor_in_the_message_does_not_hide_the_certificate_that_the_asker_holds(desk: SigningDesk) -> None:
+    """What is beside a signature is not signed: on its way anybody can put in a certificate of the same number."""
+    lock = desk.world.lock().signing
+    other = desk.world.lock(number=2).signing
+    named = desk.world.authorities["sichuan"].subject.der
+    impostor = desk.world.issue(lock.spec, "foreign", serial=lock.serial, key=other.key, issuer=named)
+    octets = message(DOCUMENT, Signed(by=lock), certificates=[impostor.der, lock.der])
+    assert desk.answer(octets)["reasons"][0]["code"] == "signature.wrong"
+    for asked in ({"certificate": lock.pem}, {"chain": [lock.pem]}):
+        assert desk.answer(octets, **asked)["decision"] == "recognized"
+    client = desk.place.client
+    given_out = client.challenge()
+    octets = message(None, Signed(by=lock), over=given_out.to_be_signed, certificates=[impostor.der])
+    request = client.answered(given_out, lock, signature=text(octets), signature_format="cms")
+    assert client.verify(request).json()["decision"] == "recognized"
