@@ -71,14 +71,22 @@ class Octets:
         return self.content
 
 
-class Stream(Struct, frozen=True):
-    """Content of any length, opened anew and read in pieces for each digest: memory does not grow with it."""
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Content of any length, opened anew and read in pieces for each digest: memory does not grow with it.
+
+    Each digest is taken once, as of `Octets`.
+    """
 
     open: Callable[[], BinaryIO]
+    _taken: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def digest(self, name: str) -> bytes:
         """See `Content`."""
-        return self._passed(name, b"")
+        found = self._taken.get(name)
+        if found is None:
+            found = self._taken[name] = self._passed(name, b"")
+        return found
 
     def sm2_digest(self, point: bytes) -> bytes:
         """See `Content`."""

@@ -124,6 +124,19 @@ def test_a_digest_of_octets_is_taken_once_and_changes_nothing() -> None:
 POINT_X = bytes.fromhex("09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020")
 
 
+def test_a_stream_is_read_once_for_each_digest() -> None:
+    opened: list[BinaryIO] = []
+
+    def again() -> BinaryIO:
+        opened.append(io.BytesIO(DOCUMENT))
+        return opened[-1]
+
+    content = Stream(again)
+    assert [content.digest("sha256") for _ in range(3)] == [hashlib.sha256(DOCUMENT).digest()] * 3
+    assert content.digest("sm3") != content.digest("sha256")
+    assert len(opened) == 2
+
+
 class Endless(io.RawIOBase):
     """So many bytes of zero, of which no more than was asked for is ever in memory."""
 
