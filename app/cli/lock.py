@@ -117,7 +117,7 @@ def new(
     with failing_clearly():
         folder = AuthorityFolder.of_store(settings)
         locks.refuse_occupied(out)
-        _trusted(settings, now)
+        trust_authorities(settings, now)
         made = locks.make(folder, order)
         locks.write(made, out)
         if revoked:
@@ -218,7 +218,7 @@ def crl(
     identity = authority_id(ca, algorithm)
     with failing_clearly():
         folder = AuthorityFolder.of_store(settings)
-        _trusted(settings, now)
+        trust_authorities(settings, now)
         if stale:
             made = ended_lists(folder, identity, now)
         else:
@@ -263,7 +263,7 @@ def _challenge(source: str) -> "GivenChallenge":
         fail(f"--challenge {source}: {error}", USAGE)
 
 
-def _trusted(settings: "Settings", now: datetime) -> None:
+def trust_authorities(settings: "Settings", now: datetime) -> None:
     """Has the store trust the demonstration authorities if it does not yet."""
     from app.bootstrap import enter_policies
     from app.softlock.install import enter, is_entered

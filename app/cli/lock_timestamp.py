@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.lock import Ca, Family, _trusted
+from app.cli.lock import Ca, Family, trust_authorities
 from app.cli.outcome import USAGE, fail, failing_clearly
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _local(ca: Ca, algorithm: Family, gm: bool, name: str) -> Stamp:
 
     settings, now = Settings(), clock.now()
     folder = AuthorityFolder.of_store(settings)
-    _trusted(settings, now)
+    trust_authorities(settings, now)
     authority = open_authority(folder, ca, algorithm)
 
     def stamp(content: "Content") -> bytes:
