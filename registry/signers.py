@@ -122,7 +122,10 @@ def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int)
     possible = [signer for signer in _distinct(signers) if _outcome(signer) != "not_recognized"]
     missing = _missing(good, requirement)
     if not any(missing.values()):
-        chosen = next(place for place, signer in enumerate(signers) if signer in good and signer.role in ROLES)
+        meeting = _meeting(good, requirement)
+        chosen = next(
+            place for place, signer in enumerate(signers) if signer in meeting and signer.role in requirement.counts
+        )
         reasons = _unique((_reason(signers, "signers.complete", {}), *_reasons(signers, "recognized")))
         return Panel(outcome="recognized", reasons=reasons, deciding=chosen, missing=missing)
     alone = Requirement(counts=requirement.counts, same_subject=False)
@@ -138,13 +141,16 @@ def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int)
 
 def _missing(signers: Sequence[Signed], requirement: Requirement) -> dict[Role, int]:
     """How many of each role are missing; for the same subject, of the one that has the most."""
+    return _lacking(_meeting(signers, requirement), requirement)
+
+
+def _meeting(signers: Sequence[Signed], requirement: Requirement) -> Sequence[Signed]:
+    """Those who meet the requirement, or come nearest: all, or those of the one subject that has the most."""
     if not requirement.same_subject:
-        return _lacking(signers, requirement)
+        return signers
     subjects = {uscc for signer in signers if (uscc := _uscc(signer)) is not None}
-    found = [
-        _lacking([signer for signer in signers if _uscc(signer) == uscc], requirement) for uscc in sorted(subjects)
-    ]
-    return min(found, key=lambda lacking: sum(lacking.values()), default=_lacking((), requirement))
+    found = [[signer for signer in signers if _uscc(signer) == uscc] for uscc in sorted(subjects)]
+    return min(found, key=lambda group: sum(_lacking(group, requirement).values()), default=())
 
 
 def _lacking(signers: Iterable[Signed], requirement: Requirement) -> dict[Role, int]:

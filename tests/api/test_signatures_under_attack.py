@@ -1,5 +1,6 @@
 """`POST /v1/ca/signatures` asked by somebody who wants a wrong yes, a name that is none of his business, or a crash."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -237,3 +238,17 @@ def test_an_impostor_in_the_message_does_not_hide_the_certificate_that_the_asker
     octets = message(None, Signed(by=lock), over=given_out.to_be_signed, certificates=[impostor.der])
     request = client.answered(given_out, lock, signature=text(octets), signature_format="cms")
     assert client.verify(request).json()["decision"] == "recognized"
+
+
+def test_the_answer_shows_one_of_those_who_meet_what_is_asked(desk: SigningDesk) -> None:
+    unit, ours = desk.world.lock(number=1).signing, desk.representative(1)
+    strangers = [desk.world.lock(number=number).signing for number in range(2, 7)]
+    octets = message(DOCUMENT, *[Signed(by=lock) for lock in (*strangers, unit, ours)])
+    named = [f"sha256:{hashlib.sha256(lock.der).hexdigest()}" for lock in (ours, unit)]
+    for asked, shown in (
+        ({"unit": 1, "legal_representative": 1, "same_subject": True}, named),
+        ({"legal_representative": 1}, named[:1]),
+    ):
+        answer = desk.answer(octets, requirement=asked)
+        assert (answer["decision"], answer["requirement"]["met"]) == ("recognized", True)
+        assert answer["certificate"]["fingerprint"] in shown
