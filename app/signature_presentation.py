@@ -4,7 +4,6 @@ from typing import Any
 
 from app.messages import Messages
 from app.presentation import answer_view, certificate_view, checks_view, path_view, reason_view
-from registry.holder import shown_subject
 from registry.receipt import Origin, proven_time, signature_statement, time_source, time_statement
 from registry.signers import Countersigned, Requirement, SignatureAnswer, SignerAnswer
 
@@ -18,7 +17,7 @@ def signature_view(answer: SignatureAnswer, messages: Messages, origin: Origin) 
         "label": messages.label(panel.outcome, genuineness=False),
         "reasons": [reason_view(reason, messages) for reason in panel.reasons],
         "time_source": time_source(decision),
-        "signature": {name: statement[name] for name in ("digest", "format", "content")},
+        "signature": {name: statement[name] for name in ("digest", "format", "content", "content_seen")},
         "requirement": None if answer.requirement is None else _requirement(answer, answer.requirement),
         "signers": [_signer(signer, messages) for signer in answer.signers],
     }
@@ -73,7 +72,6 @@ def _countersigned(entry: Countersigned) -> dict[str, Any]:
     certificate = entry.certificate
     return {
         "right": entry.right,
-        "subject": None if certificate is None else shown_subject(certificate),
         "fingerprint": None if certificate is None else certificate.fingerprint,
         "claimed_time": entry.claimed_time,
     }

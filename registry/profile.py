@@ -22,7 +22,7 @@ EVIDENCE = ("register", "certificate")
 """How a credential proves itself: by its register's entry, or as a certificate by signature and path."""
 
 
-TOLD_ROLES = ("legal_representative",)
+TOLD_ROLES = ("legal_representative", "unknown")
 """The roles of a holder in a company that words in a certificate tell. Who has none is the company itself."""
 
 

@@ -220,6 +220,7 @@ def signature_statement(answer: SignatureAnswer) -> dict[str, Any]:
         "digest": answer.message,
         "format": answer.dialect or "raw",
         "content": dict(answer.content),
+        "content_seen": not answer.by_digest,
         "requirement": None
         if requirement is None
         else {**requirement.counts, "same_subject": requirement.same_subject},

@@ -72,21 +72,31 @@ def _ask(content: Content, scheme: SignatureScheme, key: VerifyingKey) -> None:
         content.sm2_digest(point.point) if scheme.family == "sm2" else content.digest(scheme.digest)
 
 
+def by_digest_alone(document: DocumentSignature) -> bool:
+    """Whether the signature is directly over a digest that somebody gave.
+
+    Whoever may choose the digest can make one, with a signature that fits, for anybody's key of SM2 or ECDSA: such an
+    answer is worth what the asker knows of where the digest came from.
+    """
+    signer = document.signer
+    return isinstance(document.content, Digested) and (signer is None or signer.signed_attributes is None)
+
+
 def by_deadline(document: DocumentSignature, proven: ProvenTime | None) -> tuple[Result, str, str, Params]:
     """Result, code, variant and values of a right signature: whether it was made in time, where that was asked.
 
     Only what is proven counts: a claimed time later than the deadline speaks against who claims it, an earlier one
     speaks for nobody.
     """
-    deadline = document.deadline
+    deadline, digest = document.deadline, by_digest_alone(document)
     claimed = None if document.signer is None else document.signer.claimed_time
     if proven is not None:
         params: Params = {"proven_at": proven.instant, "by": proven.name}
         if deadline is not None and proven.instant > deadline:
             return "failed", "signature.after_deadline", "", {**params, "deadline": deadline}
-        return "passed", "signature.verified", "proven", params
+        return "passed", "signature.verified", "proven_digest" if digest else "proven", params
     if deadline is None:
-        return "passed", "signature.verified", "document", {}
+        return "passed", "signature.verified", "digest" if digest else "document", {}
     if claimed is not None and claimed > deadline:
         return "failed", "signature.after_deadline", "claimed", {"deadline": deadline, "claimed_at": claimed}
     return "indeterminate", "signature.time_unproven", "", {"deadline": deadline}

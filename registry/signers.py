@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from keys.certificate import Certificate
+from keys.certificate.names import ORGANISATION
 from registry.decision import Decision, Outcome
 from registry.document import LegalBasis
 from registry.evidence import DocumentSignature
@@ -68,7 +69,8 @@ class SignatureAnswer(Struct, frozen=True, kw_only=True):
     """The answer on a document's signatures, with every signer in the order of the message.
 
     `message` is the digest of what was handed in as signature, whole; `content` are digests of the content by kind, in
-    hexadecimal; `dialect` is that of CMS, rfc5652 or gm, None for a bare signature.
+    hexadecimal; `dialect` is that of CMS, rfc5652 or gm, None for a bare signature. `by_digest`: the content itself was
+    not seen.
     """
 
     panel: Panel
@@ -77,6 +79,7 @@ class SignatureAnswer(Struct, frozen=True, kw_only=True):
     message: str
     content: Mapping[str, str]
     dialect: str | None
+    by_digest: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -89,13 +92,25 @@ class SignatureAnswer(Struct, frozen=True, kw_only=True):
 
 def role_of(certificate: Certificate, words: Mapping[str, tuple[str, ...]]) -> Role:
     """Whose certificate it is in a company, by the words that the profile has for a role."""
-    texts = [attribute.text.casefold() for attribute in certificate.subject_attributes]
-    if any(word.casefold() in text for word in words.get("legal_representative", ()) for text in texts):
-        return "legal_representative"
     subject = subject_of(certificate)
     # The company is the common name itself: a person's lock may name the company beside the person.
     common = certificate.common_name or ""
-    return "unit" if subject.kind == "organisation" and is_organisation(common) else "unknown"
+    unit = subject.kind == "organisation" and is_organisation(common)
+    # A word in the name of the company says nothing of who signs for it.
+    texts = [
+        attribute.text.casefold()
+        for attribute in certificate.subject_attributes
+        if attribute.oid != ORGANISATION and not (unit and attribute.text == certificate.organisation)
+    ]
+
+    def has(role: str) -> bool:
+        return any(word.casefold() in text for word in words.get(role, ()) for text in texts)
+
+    if has("unknown"):
+        return "unknown"
+    if has("legal_representative"):
+        return "legal_representative"
+    return "unit" if unit else "unknown"
 
 
 def judge_signers(signers: Sequence[Signed], requirement: Requirement | None) -> Panel:

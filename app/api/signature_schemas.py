@@ -81,7 +81,6 @@ class Countersignature(Strict):
     """A signature over the signer's signature. It is reported and changes no answer."""
 
     right: bool
-    subject: str | None
     fingerprint: str | None
     claimed_time: Instant | None
 
@@ -111,6 +110,8 @@ class SignatureFacts(Strict):
     digest: str
     format: Literal["raw", "rfc5652", "gm"]
     content: dict[str, str]
+    content_seen: bool
+    """Whether the content itself was there, or only a digest that the asker gave."""
 
 
 class RequirementVerdict(SignatureRequirement):

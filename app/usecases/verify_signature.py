@@ -21,6 +21,8 @@ from registry.query import MAX_CHAIN
 from registry.shown_signature import insufficient
 from registry.signers import MAX_SIGNERS, Countersigned, SignatureAnswer, Signed, SignerAnswer, judge_signers, role_of
 
+MAX_TIMESTAMPS = 64
+"""Timestamps of all signers of a request, those brought along counted for each: each one takes a path and lists."""
 _NAMES = {"cms.not_signed": "document.not_signed", "cms.no_signer": "document.no_signer"}
 
 
@@ -41,6 +43,8 @@ class SignatureVerifier:
             for signer, certificate in found
         ]
         _refuse_insufficient(documents)
+        if sum(len(document.timestamps) for _, document in documents) > MAX_TIMESTAMPS:
+            raise _refused("/evidence", "document.too_many_timestamps", limit=str(MAX_TIMESTAMPS))
         hints = () if message is None else message.certificates
         answers = []
         for certificate, document in documents:
@@ -65,6 +69,7 @@ class SignatureVerifier:
             message=_named(whole),
             content=_digests(content, [document for _, document in documents]),
             dialect=None if message is None else message.dialect,
+            by_digest=isinstance(content, Digested),
         )
 
     async def _judged(
@@ -94,6 +99,9 @@ def read_message(
     if all(certificate is None for _, certificate in found):
         raise _refused("/certificate", "document.certificate_missing")
     signers = [certificate for _, certificate in found if certificate is not None]
+    if request.certificate is not None and request.certificate not in signers:
+        # Who asks about a certificate must not be answered about another.
+        raise _refused("/certificate", "document.certificate_other")
     return message, _content(message, request.content, signers), list(found)
 
 

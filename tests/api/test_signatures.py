@@ -61,6 +61,7 @@ def test_a_signed_document_is_judged(desk: SigningDesk, dialect: str, attributes
         "digest": f"sha256:{hashlib.sha256(octets).hexdigest()}",
         "format": dialect,
         "content": {"sm3": sm3(DOCUMENT).hex()},
+        "content_seen": True,
     }
     assert answer["time_source"] == "asserted"
     assert (signer(answer)["role"], signer(answer)["certificate"]["uscc"]) == ("unit", uscc(3))
@@ -91,6 +92,10 @@ def test_bare_signatures_need_what_they_are_over(desk: SigningDesk) -> None:
         assert desk.answer(value, content=text(DOCUMENT), **bare)["decision"] == "recognized"
         given = desk.answer(value, digest=text(e), digest_kind="sm2-e", **bare)
         assert (given["decision"], given["signature"]["content"]) == ("recognized", {"sm2-e": e.hex()})
+        # The answer is about a digest, and says so: for one that he may choose, anybody makes a signature that fits.
+        assert given["signature"]["content_seen"] is False
+        assert claims_of(given["receipt"])["signature"]["content_seen"] is False
+        assert "the content was not seen here" in check(given, "signature")["message"]
     refused = desk.ask(signature, digest=text(sm3(DOCUMENT)), digest_kind="sm3", **bare)
     assert_problem(refused, 422, "digest.insufficient", "/digest_kind")
     assert "e = SM3" in refused.json()["detail"]
@@ -295,6 +300,8 @@ def test_a_signer_whose_certificate_nobody_gave_is_reported(desk: SigningDesk) -
     nobody = message(DOCUMENT, Signed(by=known), certificates=[])
     assert_problem(desk.ask(nobody), 422, "document.certificate_missing", "/certificate")
     assert desk.answer(nobody, certificate=known.pem)["decision"] == "recognized"
+    about_another = desk.ask(octets, certificate=desk.world.lock(number=3).signing.pem)
+    assert_problem(about_another, 422, "document.certificate_other", "/certificate")
 
 
 def test_the_other_certificate_of_a_lock_is_known_as_its_pair(desk: SigningDesk) -> None:
@@ -375,6 +382,9 @@ def test_other_kinds_of_cms_are_refused_by_name(desk: SigningDesk) -> None:
     assert_problem(desk.ask(message(DOCUMENT)), 422, "document.no_signer", "/signature")
     many = message(DOCUMENT, *[Signed(by=desk.world.lock(number=place).signing) for place in range(1, 18)])
     assert_problem(desk.ask(many), 422, "document.too_many_signers", "/signature")
+    tokens = [{"kind": "timestamp", "value": "AA=="}] * 16
+    five = message(DOCUMENT, *[Signed(by=desk.world.lock(number=place).signing) for place in range(1, 6)])
+    assert_problem(desk.ask(five, evidence=tokens), 422, "document.too_many_timestamps", "/evidence")
 
 
 def test_a_request_that_is_too_long_is_refused(desk: SigningDesk) -> None:

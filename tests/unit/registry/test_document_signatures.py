@@ -128,6 +128,17 @@ def test_whether_a_digest_is_enough_is_told_without_reading_a_stream() -> None:
     assert insufficient(bare(LOCK), unknown) is None
 
 
+def test_a_signature_over_a_digest_alone_is_said_to_be_that() -> None:
+    sm2 = ca(kind="sm2").issue(unit("sm2", 1))
+    digest = Octets(DOCUMENT).sm2_digest(sm2.key.point)
+    document = structs.replace(bare(sm2), content=digested("sm2-e", digest))
+    assert told(judge_document(sm2, document), "signature")[2] == "digest"
+    proven = structs.replace(document, receipts=(receipt(AT - HOUR),))
+    assert told(judge_document(sm2, proven), "signature")[2] == "proven_digest"
+    whole = structs.replace(in_cms(sm2), content=digested("sm3", Octets(DOCUMENT).digest("sm3")))
+    assert told(judge_document(sm2, whole), "signature")[2] == "document"
+
+
 # Since when
 
 

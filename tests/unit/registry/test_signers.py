@@ -18,7 +18,7 @@ from tests.support.pki import AT, CertificateSpec, Issued, Key, person, represen
 from tests.unit.registry.document_locks import in_cms, judge_document, name_of, receipt
 from tests.unit.registry.locks import KIND, ca, certificate_of, honest_lock
 
-WORDS = {"legal_representative": ("法定代表人", "Legal Representative")}
+WORDS = {"legal_representative": ("法定代表人", "法人代表", "Legal Representative"), "unknown": ("授权", "业务员")}
 OUTCOMES = ("recognized", "indeterminate", "not_recognized")
 
 
@@ -58,6 +58,11 @@ def told(panel: Panel) -> tuple[str, str]:
 # Roles
 
 
+def named(name: str, **said: str) -> CertificateSpec:
+    """A holder by a name."""
+    return CertificateSpec(subject=Subject(common_name=name, **said), key=Key(KIND, "nine"))
+
+
 @pytest.mark.parametrize(
     ("spec", "role"),
     [
@@ -77,6 +82,11 @@ def told(panel: Panel) -> tuple[str, str]:
             ),
             "unknown",
         ),
+        (named("测试九", organisation="测试建设9有限公司", unit="法定代表人授权委托人"), "unknown"),
+        (named("测试建设9有限公司-业务员", organisation="测试建设9有限公司"), "unknown"),
+        (named("测试法人代表服务有限公司", organisation="测试法人代表服务有限公司"), "unit"),
+        (named("测试九", organisation="测试法人代表服务有限公司"), "unknown"),
+        (named("测试法人代表服务有限公司", organisation="别家测试CA有限公司"), "legal_representative"),
         (CertificateSpec(subject=Subject(organisation="测试建设9有限公司"), key=Key(KIND, "nine")), "unknown"),
     ],
 )
