@@ -84,38 +84,35 @@ def replying(answer: Answer) -> Behaviour:
     """Reads a request whole and answers it."""
 
     def behave(line: socket.socket, server: LyingServer) -> None:
-        answering(answer(_request(line, server)), REPLY)(line, server)
+        answering(answer(_request(server)), REPLY)(line, server)
 
     return behave
 
 
 def flooding(line: socket.socket, server: LyingServer) -> None:
     """Reads a request whole and never comes to an end with the answer."""
-    _request(line, server)
+    _request(server)
     endless(b"HTTP/1.1 200 OK\r\n\r\n", bytes(4096))(line, server)
 
 
 def unwilling(line: socket.socket, server: LyingServer) -> None:
     """Reads a request whole and says that it has no time."""
-    _request(line, server)
+    _request(server)
     answering(b"no", status="503 Service Unavailable")(line, server)
 
 
 def elsewhere(line: socket.socket, server: LyingServer) -> None:
     """Reads a request whole and sends the client away."""
-    _request(line, server)
+    _request(server)
     answering(b"", "Location: /", status="307 Temporary Redirect")(line, server)
 
 
-def _request(line: socket.socket, server: LyingServer) -> bytes:
-    """The body, of which the server has read no more than came along with the head."""
-    head, _, begun = server.requests[-1].partition("\r\n\r\n")
-    fields = dict(entry.lower().split(": ", 1) for entry in head.split("\r\n")[1:])
+def _request(server: LyingServer) -> bytes:
+    """The body of the last request."""
+    head = server.requests[-1]
+    fields = dict(entry.lower().split(": ", 1) for entry in head.rstrip("\r\n").split("\r\n")[1:])
     assert fields["content-type"] == "application/timestamp-query"
-    body = begun.encode("latin-1")
-    while len(body) < int(fields["content-length"]):
-        body += line.recv(4096)
-    return body
+    return server.bodies[-1]
 
 
 @contextmanager
