@@ -50,6 +50,7 @@ OPERATIONS = [
     ("GET", "/v1/issuer-keys"),
     ("POST", "/v1/ca/challenges"),
     ("POST", "/v1/ca/verifications"),
+    ("POST", "/v1/ca/signatures"),
     ("GET", "/.well-known/jwks.json"),
     ("POST", "/v1/receipts/verifications"),
     ("GET", "/v1/log/checkpoint"),
