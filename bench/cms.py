@@ -84,7 +84,8 @@ def _measure(node: Node, ca: Authority, messages: list[bytes], block: int) -> di
         signer, certificate, content = _read(octets)
         query = RecognitionQuery(certificate=certificate, valid_at=now, known_at=now, **asked)
         name = f"sha256:{hashlib.sha256(signer.signature).hexdigest()}"
-        shown = DocumentSignature(signer=signer, value=signer.signature, name=name, message=octets, content=content)
+        message = Octets(octets)
+        shown = DocumentSignature(signer=signer, value=signer.signature, name=name, message=message, content=content)
         query, lock = established(query, profile, policy, material.evidence(Brought(shown=shown)), dated=False)
         dossier = Dossier(query=query, profile=profile, policy=policy, held=(), registers=(), lock=lock)
         decision = decide(query, verify_dossier(dossier), ())
