@@ -121,7 +121,7 @@ def _requests(node: Node, ca: Authority, count: int) -> list[tuple[bytes, bytes,
 
 
 def finish(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
-    """The result of a coroutine that never has to wait, only lets others go first: there is no event loop to pay for."""
+    """The result of a coroutine that never has to wait, only lets others go first: there is no event loop to pay."""
     try:
         while coroutine.send(None) is None:
             pass
