@@ -46,9 +46,7 @@ def established(
         policy=policy.algorithms.rules,
         limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
     )
-    # Named by issuer and serial number it may have been made later, by an authority's key that was broken since.
-    inside = query.certificate is not None and query.certificate.der in document.message.content
-    found = _found(document, judged, query.known_at, inside=inside)
+    found = _found(document, judged, query)
     if not dated and found.proven is not None:
         query = replace(query, valid_at=min(found.proven.instant, query.known_at))
     return query, replace(evidence, established=found)
@@ -66,8 +64,9 @@ def _proven(trust: Trust, jurisdiction: str, token: bytes, content: Content, **g
     return Refusal(code="path.no_anchor", detail="the authority's anchor does not serve timestamps there and then")
 
 
-def _found(document: DocumentSignature, judged: _Judge, known_at: datetime, *, inside: bool) -> Established:
-    """The earliest time that is proven; `inside` says whether the message has the certificate in it."""
+def _found(document: DocumentSignature, judged: _Judge, query: RecognitionQuery) -> Established:
+    """The earliest time that is proven."""
+    known_at = query.known_at
     proven = [entry for entry in document.receipts if entry.instant <= known_at]
     refused = [*document.refused]
     refused += [
@@ -75,7 +74,6 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime, *, i
         for entry in document.receipts
         if entry.instant > known_at
     ]
-    covers = {entry.digest for entry in proven}
     whole = document.signer is not None
     shown = proven.copy()
     value, message = Octets(document.value), document.message
@@ -87,13 +85,24 @@ def _found(document: DocumentSignature, judged: _Judge, known_at: datetime, *, i
         if isinstance(verdict, Refusal):
             refused.append(RefusedEvidence(kind="timestamp", digest=name, code=verdict.code, detail=verdict.detail))
             continue
-        proven.append(verdict)
-        if (over is message and inside) or (document.signer is not None and document.signer.certificate_hashes):
-            covers.add(verdict.digest)
+        proven.append(replace(verdict, certificates=_covered(document, query, message=over is message)))
     first = min(proven, key=lambda entry: (entry.instant, entry.digest), default=None)
-    return Established(
-        proven=first, binds_certificate=first is not None and first.digest in covers, refused=tuple(refused)
-    )
+    return Established(proven=first, refused=tuple(refused))
+
+
+def _covered(document: DocumentSignature, query: RecognitionQuery, *, message: bool) -> frozenset[str]:
+    """The certificates that a timestamp shows to have been there: that whose hash was signed, those in the message.
+
+    Any other may have been made later, by an authority's key that was broken since.
+    """
+    certificate, inside = query.certificate, document.message.content
+    found = {entry.fingerprint for entry in query.chain if entry.der in inside} if message else set[str]()
+    if certificate is None:
+        return frozenset(found)
+    hashed = document.signer is not None and document.signer.certificate_hashes
+    if hashed or (message and certificate.der in inside):
+        found.add(certificate.fingerprint)
+    return frozenset(found)
 
 
 def _first(

@@ -41,6 +41,8 @@ class ProvenTime(Struct, frozen=True, kw_only=True):
     """From the authority's certificate to the trust anchor."""
     lists: tuple[str, ...] = ()
     """The digests of the revocation lists that it rests on."""
+    certificates: frozenset[str] = frozenset()
+    """The fingerprints of the certificates that are shown to have been there too."""
     tokens: frozenset[str] = frozenset()
     """The digests of the timestamps that a receipt shows to have been there too."""
 
@@ -110,14 +112,9 @@ class RevocationEvidence(Protocol):
 
 
 class Established(Struct, frozen=True, kw_only=True):
-    """What evidence establishes about when a signature was made.
-
-    `proven` is the earliest instant by which it is proven to have existed. `binds_certificate`: the proof covers which
-    certificate the signature is by, not its value alone.
-    """
+    """What evidence establishes about when a signature was made: the earliest instant that is proven, if any is."""
 
     proven: ProvenTime | None
-    binds_certificate: bool
     refused: tuple[RefusedEvidence, ...]
 
 

@@ -156,11 +156,12 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
         scheme = scheme_of(case.evidence.shown, own)
     except KeysError as error:
         return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": error.detail})
-    proven, known_at = _proven(case), case.query.known_at
-    signed_at, issued_by = proven[0] or known_at, proven[1] or known_at
+    known_at = case.query.known_at
+    signed_at = _signed_at(case) or known_at
     # Most paths are of one kind of key throughout, of which it is asked once.
     kinds: dict[tuple[str, str, int, str | None, datetime], tuple[SignatureScheme, VerifyingKey]] = {
-        (entry.name, key.family, key.bits, key.curve, issued_by): (entry, key) for entry, key in signed
+        (entry.name, key.family, key.bits, key.curve, _there_at(case, subject) or known_at): (entry, key)
+        for subject, (entry, key) in zip(certificates, signed, strict=False)
     }
     kinds.setdefault((scheme.name, own.family, own.bits, own.curve, signed_at), (scheme, own))
     for (*_, instant), (entry, key) in kinds.items():
@@ -170,12 +171,18 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
     return _passed("format", "lock.readable")
 
 
-def _proven(case: LockCase) -> tuple[datetime | None, datetime | None]:
-    """By when the signature, and by when its certificate, is proven to have existed."""
+def _signed_at(case: LockCase) -> datetime | None:
+    """By when the signature is proven to have existed."""
+    established = case.evidence.established
+    return None if established is None or established.proven is None else established.proven.instant
+
+
+def _there_at(case: LockCase, certificate: Certificate) -> datetime | None:
+    """By when a certificate is proven to have existed."""
     established = case.evidence.established
     if established is None or established.proven is None:
-        return None, None
-    return established.proven.instant, established.proven.instant if established.binds_certificate else None
+        return None
+    return established.proven.instant if certificate.fingerprint in established.proven.certificates else None
 
 
 def _signature(case: LockCase) -> Finding:
@@ -231,12 +238,14 @@ def _by_lists(
     )
 
 
-def _verdict(case: LockCase, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+def _verdict(
+    case: LockCase, certificate: Certificate, issuer: Certificate, below: Certificate | None
+) -> RevocationVerdict:
+    """What the lists say of a certificate on the path, of whose key is the signature, or the certificate below it."""
     answers = _answers(case, certificate, issuer)
-    signed_at, issued_by = _proven(case)
-    # A proof of the signature's value alone does not tell since when there is the certificate: who steals the
-    # authority's key later can make another one for the same value.
-    proven = signed_at if certificate.der == case.certificate.der else issued_by
+    # A proof of the signature's value alone does not tell since when there is the certificate, and one of the
+    # certificate not since when there is its issuer's: who steals an authority's key later can make others.
+    proven = _signed_at(case) if below is None else _there_at(case, below)
     return _by_lists(case, certificate, issuer, case.query.valid_at, answers, proven)
 
 
@@ -264,7 +273,9 @@ def _grave(verdict: RevocationVerdict) -> int:
 
 def _revocation(case: LockCase, path: Path) -> Revocation:
     """What the lists say of the lock, or of an authority on its path where that is worse."""
-    return _joined(tuple([_verdict(case, subject, issuer) for subject, issuer in pairwise(path.certificates)]))
+    below = (None, *path.certificates)
+    steps = zip(pairwise(path.certificates), below, strict=False)
+    return _joined(tuple([_verdict(case, *step, lower) for step, lower in steps]))
 
 
 @lru_cache(maxsize=1024)

@@ -157,11 +157,16 @@ def _lock(lock: JudgedLock) -> dict[str, Any]:
     proven = None if lock.established is None else lock.established.proven
     return {
         "certificate": lock.certificate.fingerprint,
-        "path": [certificate.fingerprint for certificate in lock.path],
+        "path": path_of(lock),
         "revocation_lists": [] if lock.revocation is None else list(lock.revocation.lists),
         "signed": lock.signed,
         **({} if proven is None else {"proven_time": time_statement(proven)}),
     }
+
+
+def path_of(lock: JudgedLock) -> list[str]:
+    """The fingerprints from the lock's certificate to the anchor."""
+    return [certificate.fingerprint for certificate in lock.path]
 
 
 def claims(
@@ -235,6 +240,7 @@ def _signer(signer: SignerAnswer) -> dict[str, Any]:
     return {
         "signature": document.name,
         "certificate": None if signer.certificate is None else signer.certificate.fingerprint,
+        "path": [] if decision is None or decision.lock is None else path_of(decision.lock),
         "role": signer.signed.role,
         "decision": "indeterminate" if decision is None else decision.outcome,
         "reasons": [] if decision is None else [reason.code for reason in decision.reasons],

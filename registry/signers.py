@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from keys.certificate import Certificate
 from keys.certificate.names import ORGANISATION
+from keys.revocation.names import folded
 from registry.decision import Decision, Outcome
 from registry.document import LegalBasis
 from registry.evidence import DocumentSignature
@@ -23,7 +24,7 @@ _GRAVITY: Mapping[str, int] = {"recognized": 0, "indeterminate": 1, "not_recogni
 
 
 class Requirement(Struct, frozen=True, kw_only=True):
-    """How many of each role must have signed, each with a certificate of its own; for the same company if so asked."""
+    """How many of each role must have signed, each for a company of its own; or, one of each, for the same company."""
 
     counts: Mapping[Role, int]
     same_subject: bool
@@ -188,15 +189,24 @@ def _could_fit(signers: Sequence[Signed], requirement: Requirement) -> bool:
 
 
 def _distinct(signers: Sequence[Signed]) -> list[Signed]:
-    """Each certificate once: who signs twice is one signer, and counts by the better of both."""
-    best: dict[str, Signed] = {}
+    """Each holder once in a role: who signs twice, with a renewed lock perhaps, counts once, by the better of both."""
+    best: dict[tuple[Role, str | bytes], Signed] = {}
     for place, signer in enumerate(signers):
-        name = str(place)
-        if signer.decision is not None and signer.decision.lock is not None:
-            name = signer.decision.lock.certificate.fingerprint
+        name = signer.role, _holder(signer) or str(place)
         if name not in best or _grave(signer) < _grave(best[name]):
             best[name] = signer
     return list(best.values())
+
+
+def _holder(signer: Signed) -> str | bytes | None:
+    """Whose lock it is: the company by its code, else the subject as the certificate names it.
+
+    Of an unknown role it may be a second person of the company: there each certificate is a holder of its own.
+    """
+    lock = None if signer.decision is None else signer.decision.lock
+    if lock is None or signer.role == "unknown":
+        return None if lock is None else lock.certificate.fingerprint
+    return _uscc(signer) or folded(lock.certificate.subject)
 
 
 def _outcome(signer: Signed) -> Outcome:

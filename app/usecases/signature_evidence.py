@@ -73,8 +73,8 @@ class SignatureReceipt(Struct, frozen=True, kw_only=True):
     """A receipt of this node: which signatures, by whose certificates, it shows to have existed when it was issued."""
 
     proven: ProvenTime
-    signatures: frozenset[tuple[str, str]]
-    """Digest of a signature value, and fingerprint of the certificate."""
+    signatures: Mapping[tuple[str, str], frozenset[str]]
+    """By digest of a signature value and fingerprint of its certificate: the fingerprints of the path then."""
     message: str
     """Digest of what was handed in as signature, whole."""
     tokens: frozenset[str]
@@ -84,10 +84,18 @@ class SignatureReceipt(Struct, frozen=True, kw_only=True):
         """Whether it names the signature by that certificate."""
         return (name, certificate.fingerprint) in self.signatures
 
-    def proves(self, message: str, inside: Iterable[bytes]) -> ProvenTime:
-        """The time, with the timestamps that were there too: of those inside, only if it was this very message."""
+    def proves(self, name: str, certificate: Certificate, message: str, inside: Iterable[bytes]) -> ProvenTime:
+        """The time, with the certificates and timestamps that were there too.
+
+        Of the timestamps inside, only if it was this very message.
+        """
         there = inside if message == self.message else ()
-        return replace(self.proven, tokens=self.tokens.union(map(_digest, there)))
+        path = self.signatures[name, certificate.fingerprint]
+        return replace(
+            self.proven,
+            certificates=path.union((certificate.fingerprint,)),
+            tokens=self.tokens.union(map(_digest, there)),
+        )
 
 
 def read_receipts(
@@ -123,12 +131,12 @@ def _signers(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [signer for signer in signers if isinstance(signer, dict)] if isinstance(signers, list) else []
 
 
-def _signatures(signers: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (signer["signature"], signer["certificate"])
+def _signatures(signers: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], frozenset[str]]:
+    return {
+        (signer["signature"], signer["certificate"]): frozenset(map(str, signer.get("path") or ()))
         for signer in signers
         if isinstance(signer.get("signature"), str) and isinstance(signer.get("certificate"), str)
-    )
+    }
 
 
 def _tokens(signers: Iterable[Mapping[str, Any]]) -> frozenset[str]:

@@ -173,6 +173,8 @@ def _requirement(members: Members) -> Requirement | None:
         asked.fault("same_subject", "query.wrong_kind", name="same_subject", wanted="boolean")
     if not counts and not asked.faults:
         asked.fault(None, "document.requirement_empty")
+    if same is True and max(counts.values(), default=0) > 1:
+        asked.fault("same_subject", "document.requirement_impossible")
     return Requirement(counts=counts, same_subject=same is True)
 
 

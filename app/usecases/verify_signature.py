@@ -160,7 +160,7 @@ def _document(
 ) -> DocumentSignature:
     value = request.signature if signer is None else signer.signature
     name = _named(Octets(value))
-    about = [entry for entry in receipts if certificate is not None and entry.is_about(name, certificate)]
+    about = [] if certificate is None else [entry for entry in receipts if entry.is_about(name, certificate)]
     others = tuple(
         RefusedEvidence(
             kind="receipt",
@@ -180,7 +180,9 @@ def _document(
         message=message,
         content=content,
         timestamps=(*inside, *brought),
-        receipts=tuple(entry.proves(_named(message), inside) for entry in about),
+        receipts=()
+        if certificate is None
+        else tuple(entry.proves(name, certificate, _named(message), inside) for entry in about),
         refused=(*refused, *others),
         deadline=request.deadline,
     )

@@ -351,6 +351,11 @@ def test_a_challenge_may_be_answered_in_cms(desk: SigningDesk) -> None:
         ({"content": text(b"another")}, "document.content_other", "/content"),
         ({"requirement": {}}, "document.requirement_empty", "/requirement"),
         ({"requirement": {"unit": -1}}, "query.out_of_range", "/requirement/unit"),
+        (
+            {"requirement": {"unit": 2, "same_subject": True}},
+            "document.requirement_impossible",
+            "/requirement/same_subject",
+        ),
         ({"requirement": {"unit": 1, "same_subject": "yes"}}, "query.wrong_kind", "/requirement/same_subject"),
         ({"requirement": {"seal": 1}}, "query.unknown_member", "/requirement/seal"),
         ({"deadline": "2026-01-01T00:00:00"}, "query.time_without_offset", "/deadline"),

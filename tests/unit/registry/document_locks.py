@@ -17,9 +17,9 @@ from registry.evidence import DocumentSignature, Established, LockEvidence, Prov
 from registry.policy import Policy
 from registry.verification import verify
 from tests.support.cms_writer import Signed, message
-from tests.support.pki import AT, Issued
+from tests.support.pki import AT, Authority, Issued
 from tests.support.timestamps import Clock, clock_spec
-from tests.unit.registry.locks import KIND, Shelf, anchor, ask, ca, honest_lock, root, shelf, world
+from tests.unit.registry.locks import KIND, Shelf, anchor, ask, ca, certificate_of, honest_lock, root, shelf, world
 
 DOCUMENT = b"a bid of 1,000,000"
 
@@ -64,8 +64,12 @@ def in_cms(lock: Issued, **said: Any) -> DocumentSignature:
     return of_message(message(DOCUMENT, Signed(by=lock, **said)))
 
 
-def receipt(at: datetime, name: str = "urn:accord:test") -> ProvenTime:
-    return ProvenTime(instant=at, kind="receipt", digest=name_of(at.isoformat().encode()), name=name)
+def receipt(at: datetime, *covering: Issued | Authority, name: str = "urn:accord:test") -> ProvenTime:
+    """A time that a receipt proves, of these certificates too; without any, of the honest lock's and its CA's."""
+    there = frozenset(certificate_of(entry).fingerprint for entry in covering or (honest_lock(), ca()))
+    return ProvenTime(
+        instant=at, kind="receipt", digest=name_of(at.isoformat().encode()), name=name, certificates=there
+    )
 
 
 def judge_document(

@@ -12,10 +12,11 @@ from keys.algorithm_policy import DEFAULT_PATH
 from keys.content import Octets, Stream, digested
 from registry.evidence import RefusedEvidence
 from registry.lock_pair import pair_of
+from registry.policy import Policy
 from registry.receipt import core, time_source
 from registry.shown_signature import insufficient, scheme_of
 from tests.support.cms_writer import Signed, message, signing_certificate
-from tests.support.pki import AT, Issued, Key, unit
+from tests.support.pki import AT, Authority, Issued, Key, unit
 from tests.support.timestamps import TIME_STAMPING, usage
 from tests.unit.registry.document_locks import (
     DOCUMENT,
@@ -33,11 +34,14 @@ from tests.unit.registry.locks import (
     DAY,
     HOUR,
     KIND,
+    Shelf,
+    anchor,
     ca,
     certificate_of,
     codes,
     foreign,
     honest_lock,
+    intermediate,
     long_shelf,
     root,
     told,
@@ -276,7 +280,7 @@ def test_a_proof_over_the_value_alone_says_nothing_of_the_certificate() -> None:
         assert decision.lock is not None
         assert decision.lock.established is not None
         assert decision.lock.established.proven is not None
-        assert decision.lock.established.binds_certificate is bound
+        assert (certificate_of(lock).fingerprint in decision.lock.established.proven.certificates) is bound
         assert told(decision, "format")[0] == ("passed" if bound else "failed")
 
 
@@ -362,5 +366,44 @@ def test_who_steals_the_authoritys_key_later_cannot_put_a_name_to_an_old_signatu
         decision = judge_document(LOCK, document, lists)
         assert decision.lock is not None
         assert decision.lock.established is not None
-        bound = structs.replace(decision.lock.established, binds_certificate=octets == hashed)
-        assert judged_as(document, bound, lists).outcome == outcome
+        bound = structs.replace(proof, certificates=proof.certificates if octets == hashed else frozenset())
+        found = structs.replace(decision.lock.established, proven=bound)
+        assert judged_as(document, found, lists).outcome == outcome
+
+
+def below_two() -> tuple[Authority, Authority, Issued, Policy]:
+    """An authority, one below it, a lock below both, and the policy that accepts them."""
+    high = root().subordinate("测试上级CA")
+    low = high.subordinate("测试下级CA")
+    qualified = anchor("t-root", root().certificate.der, qualifiers=["bidding", "timestamp"])
+    known = [
+        ("trust-anchor", qualified),
+        ("trust-anchor", intermediate("t-high", high.certificate.der)),
+        ("trust-anchor", intermediate("t-ca", low.certificate.der)),
+    ]
+    return high, low, low.issue(unit(KIND, 1)), world(*known)
+
+
+def test_who_steals_a_high_authoritys_key_later_cannot_put_another_below_it() -> None:
+    high, low, lock, policy = below_two()
+    stolen = high.certificate.revoked(AT - DAY, reason="keyCompromise")
+    dated = {"this_update": AT, "next_update": AT + 7 * DAY}
+    lists = Shelf().add(root(), root().crl((stolen,), **dated)).add(high, high.crl((), **dated))
+    lists.add(low, low.crl((), **dated))
+    signed = of_message(message(DOCUMENT, Signed(by=lock)))
+    for covering, outcome in (((lock,), "indeterminate"), ((low,), "recognized"), ((lock, low), "recognized")):
+        document = structs.replace(signed, receipts=(receipt(AT - 2 * DAY, *covering),))
+        assert judge_document(lock, document, lists, policy).outcome == outcome
+
+
+def test_a_timestamp_over_a_message_is_one_over_the_certificates_in_it() -> None:
+    _, low, lock, policy = below_two()
+    for inside in ((), (lock,), (lock, low.certificate)):
+        octets = message(DOCUMENT, Signed(by=lock), certificates=tuple(entry.der for entry in inside))
+        document = structs.replace(of_message(octets), timestamps=(token(octets, AT - 2 * DAY),))
+        decision = judge_document(lock, document, policy=policy, chain=(low.certificate.der,))
+        assert decision.lock is not None
+        assert decision.lock.established is not None
+        assert decision.lock.established.proven is not None
+        there = {certificate_of(entry).fingerprint for entry in inside}
+        assert decision.lock.established.proven.certificates == there

@@ -1,5 +1,6 @@
 """Several signers of one document: what is asked of them, and the answer on all."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from itertools import permutations
@@ -33,8 +34,6 @@ def decided(number: int = 1, outcome: str = "recognized", kind: str = "unit", se
 
 
 def structs_free(spec: CertificateSpec, serial: int) -> CertificateSpec:
-    from dataclasses import replace
-
     return replace(spec, serial=1 + serial + int.from_bytes(spec.subject.der[-8:], "big"))
 
 
@@ -145,6 +144,26 @@ def test_who_signs_twice_is_one_signer() -> None:
     assert judge_signers(twice, wanted(2)).outcome == "not_recognized"
     better = [signed(outcome="not_recognized"), signed()]
     assert judge_signers(better, wanted(1)).outcome == "recognized"
+
+
+def test_a_company_counts_once_in_each_role() -> None:
+    renewed = [signed(), signed(serial=1)]
+    panel = judge_signers(renewed, wanted(2))
+    assert (panel.outcome, panel.missing) == ("not_recognized", {"unit": 1})
+    consortium = [signed(number=1), signed(number=2), *(signed("legal_representative", number) for number in (1, 2))]
+    assert judge_signers(consortium, wanted(2, 2)).outcome == "recognized"
+    same = [structs.replace(entry, role="unknown") for entry in renewed]
+    # One may be the representative's: more evidence could tell.
+    assert judge_signers(same, wanted(1, 1)).outcome == "indeterminate"
+
+
+def test_a_holder_without_a_code_is_known_by_name() -> None:
+    spec = named("测试建设9有限公司")
+    found = []
+    for serial in (901, 902):
+        lock = ca().issue(replace(spec, serial=serial, key=Key(KIND, str(serial))))
+        found.append(Signed(role="unit", decision=judge_document(lock, in_cms(lock))))
+    assert judge_signers(found, wanted(2)).missing == {"unit": 1}
 
 
 def test_the_same_company_where_that_is_asked() -> None:
