@@ -36,25 +36,26 @@ def _requirement(answer: SignatureAnswer, requirement: Requirement) -> dict[str,
 def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
     """A signer: whose certificate, what was decided of it, when he says that he signed, and since when it is proven."""
     decision, document = signer.signed.decision, signer.signature
+    said = None if document is None else document.signer
     view: dict[str, Any] = {
         "role": signer.signed.role,
-        "signature": document.name,
-        "scheme": None if document.signer is None else document.signer.scheme.name,
-        "claimed_time": None if document.signer is None else document.signer.claimed_time,
+        "decision": signer.signed.outcome,
+        "signature": None if document is None else document.name,
+        "scheme": None if said is None else said.scheme.name,
+        "claimed_time": None if said is None else said.claimed_time,
         "proven_time": None,
         "evidence": [],
         "countersignatures": [_countersigned(entry) for entry in signer.countersigned],
-        "oddities": [] if document.signer is None else list(document.signer.oddities),
+        "oddities": [] if said is None else list(said.oddities),
     }
     if decision is None or decision.lock is None:
-        missing = messages.message("signature.certificate_missing", "", {})
-        reason = {"code": "signature.certificate_missing", "message": missing}
-        return view | {"decision": "indeterminate", "certificate": None, "path": [], "reasons": [reason], "checks": []}
+        why = signer.signed.undecided
+        reason = {"code": why[0], "message": messages.message(*why), "remedy": messages.remedy(*why)}
+        return view | {"certificate": None, "path": [], "reasons": [reason], "checks": []}
     established = decision.lock.established
     refused = () if established is None else established.refused
     proven = proven_time(decision)
     return view | {
-        "decision": decision.outcome,
         "certificate": certificate_view(decision),
         "path": path_view(decision, messages),
         "reasons": [reason_view(reason, messages) for reason in decision.reasons],

@@ -238,13 +238,13 @@ def _signer(signer: SignerAnswer) -> dict[str, Any]:
     proven = None if decision is None else proven_time(decision)
     document = signer.signature
     return {
-        "signature": document.name,
+        "signature": None if document is None else document.name,
         "certificate": None if signer.certificate is None else signer.certificate.fingerprint,
         "path": [] if decision is None or decision.lock is None else path_of(decision.lock),
         "role": signer.signed.role,
-        "decision": "indeterminate" if decision is None else decision.outcome,
-        "reasons": [] if decision is None else [reason.code for reason in decision.reasons],
-        "claimed_time": None if document.signer is None else document.signer.claimed_time,
+        "decision": signer.signed.outcome,
+        "reasons": [signer.signed.undecided[0]] if decision is None else [reason.code for reason in decision.reasons],
+        "claimed_time": None if document is None or document.signer is None else document.signer.claimed_time,
         "proven_time": None if proven is None else time_statement(proven),
     }
 

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from keys.certificate import Certificate
 from keys.certificate.names import ORGANISATION
+from keys.cms import BrokenSigner
 from keys.revocation.names import folded
 from registry.decision import Decision, Outcome
 from registry.document import LegalBasis
 from registry.evidence import DocumentSignature
-from registry.finding import Params, Reason
+from registry.finding import NO_PARAMS, Params, Reason
 from registry.holder import is_organisation, subject_of
 
 Role = Literal["unit", "legal_representative", "unknown"]
@@ -31,10 +32,25 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
 
 class Signed(Struct, frozen=True, kw_only=True):
-    """One signer of a document. `decision` None: nobody gave the certificate, so nothing can be said."""
+    """One signer of a document. `decision` None: he is `broken`, or nobody gave the certificate."""
 
     role: Role
     decision: Decision | None
+    broken: BrokenSigner | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The decision on him alone: a broken signature counts for nothing; without a certificate none can tell."""
+        if self.decision is not None:
+            return self.decision.outcome
+        return "indeterminate" if self.broken is None else "not_recognized"
+
+    @property
+    def undecided(self) -> tuple[str, str, Params]:
+        """Code, variant and values of the reason why there is no decision on him."""
+        if self.broken is None:
+            return "signature.certificate_missing", "", NO_PARAMS
+        return "signature.wrong", "form", {"why": self.broken.detail}
 
 
 class Panel(Struct, frozen=True, kw_only=True):
@@ -58,16 +74,19 @@ class Countersigned(Struct, frozen=True, kw_only=True):
 
 
 class SignerAnswer(Struct, frozen=True, kw_only=True):
-    """What is found of one signer. `certificate` None: neither the message nor the asker has it."""
+    """What is found of one signer. `certificate` None: neither the message nor the asker has it.
+
+    `signature` None: he is broken.
+    """
 
     signed: Signed
     certificate: Certificate | None
-    signature: DocumentSignature
+    signature: DocumentSignature | None
     countersigned: tuple[Countersigned, ...] = ()
 
 
 class SignatureAnswer(Struct, frozen=True, kw_only=True):
-    """The answer on a document's signatures, with every signer in the order of the message.
+    """The answer on a document's signatures, with every signer in the order of the message, the broken ones last.
 
     `message` is the digest of what was handed in as signature, whole; `content` are digests of the content by kind, in
     hexadecimal; `dialect` is that of CMS, rfc5652 or gm, None for a bare signature. `by_digest`: the content itself was
@@ -125,7 +144,7 @@ def judge_signers(signers: Sequence[Signed], requirement: Requirement | None) ->
     gravest = max(range(len(signers)), key=lambda place: (_grave(signers[place]), -place))
     if requirement is not None:
         return _required(signers, requirement, gravest)
-    outcome = _outcome(signers[gravest])
+    outcome = signers[gravest].outcome
     shown = gravest if signers[gravest].decision is not None else _judged(signers)
     if outcome == "recognized":
         return Panel(outcome=outcome, reasons=_reasons(signers, outcome), deciding=shown, missing=None)
@@ -134,8 +153,8 @@ def judge_signers(signers: Sequence[Signed], requirement: Requirement | None) ->
 
 
 def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int) -> Panel:
-    good = [signer for signer in _distinct(signers) if _outcome(signer) == "recognized"]
-    possible = [signer for signer in _distinct(signers) if _outcome(signer) != "not_recognized"]
+    good = [signer for signer in _distinct(signers) if signer.outcome == "recognized"]
+    possible = [signer for signer in _distinct(signers) if signer.outcome != "not_recognized"]
     missing = _missing(good, requirement)
     if not any(missing.values()):
         meeting = _meeting(good, requirement)
@@ -209,12 +228,8 @@ def _holder(signer: Signed) -> str | bytes | None:
     return _uscc(signer) or folded(lock.certificate.subject)
 
 
-def _outcome(signer: Signed) -> Outcome:
-    return "indeterminate" if signer.decision is None else signer.decision.outcome
-
-
 def _grave(signer: Signed) -> int:
-    return _GRAVITY.get(_outcome(signer), max(_GRAVITY.values()))
+    return _GRAVITY.get(signer.outcome, max(_GRAVITY.values()))
 
 
 def _judged(signers: Sequence[Signed]) -> int:
@@ -230,10 +245,11 @@ def _reasons(signers: Sequence[Signed], outcome: str) -> tuple[Reason, ...]:
     """The reasons of all signers of an outcome, each once."""
     found: list[Reason] = []
     for signer in signers:
-        if _outcome(signer) != outcome:
+        if signer.outcome != outcome:
             continue
         if signer.decision is None:
-            found.append(_reason(signers, "signature.certificate_missing", {}))
+            code, variant, params = signer.undecided
+            found.append(Reason(code=code, variant=variant, params=params, legal_basis=_basis(signers)))
         else:
             found.extend(signer.decision.reasons)
     return _unique(found)

@@ -86,7 +86,10 @@ class Countersignature(Strict):
 
 
 class DocumentSigner(Strict):
-    """One signer: `claimed_time` is what he says himself, `proven_time` what others vouch for."""
+    """One signer: `claimed_time` is what he says himself, `proven_time` what others vouch for.
+
+    `signature` null: he breaks a rule of form, so that his signature cannot be right.
+    """
 
     role: Literal["unit", "legal_representative", "unknown"]
     decision: Literal[OUTCOMES]  # type: ignore[valid-type]
@@ -94,7 +97,7 @@ class DocumentSigner(Strict):
     checks: list[Check]
     certificate: ShownCertificate | None
     path: list[PathStep]
-    signature: str
+    signature: str | None
     scheme: str | None
     valid_at: Instant | None = None
     claimed_time: Instant | None

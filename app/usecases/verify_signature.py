@@ -62,6 +62,11 @@ class SignatureVerifier:
                     countersigned=_countersigned(document.signer, given),
                 )
             )
+        broken = () if message is None else message.broken
+        answers += [
+            SignerAnswer(signed=Signed(role="unknown", decision=None, broken=entry), certificate=None, signature=None)
+            for entry in broken
+        ]
         return SignatureAnswer(
             panel=judge_signers([answer.signed for answer in answers], request.requirement),
             signers=tuple(answers),
@@ -91,7 +96,7 @@ def read_message(
             raise _refused("/content", "document.content_missing")
         return None, request.content, [(None, request.certificate)]
     message = read_cms(request.signature)
-    if len(message.signers) > MAX_SIGNERS:
+    if len(message.signers) + len(message.broken) > MAX_SIGNERS:
         raise _refused("/signature", "document.too_many_signers", limit=str(MAX_SIGNERS))
     # Anybody can put another certificate of the same number into a message: what the asker holds goes before it.
     given = (*([request.certificate] if request.certificate else []), *request.chain, *message.certificates)

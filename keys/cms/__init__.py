@@ -4,7 +4,7 @@ Reading believes nothing: `verify_signer` shows that the key of a certificate si
 certificate leads to an anchor, and was good when it signed, is for `keys.path_validation` and `keys.revocation`.
 """
 
-from keys.cms.message import MAX_CERTIFICATES, MAX_LENGTH, MAX_SIGNERS, SignedData, parse_cms
+from keys.cms.message import MAX_CERTIFICATES, MAX_LENGTH, MAX_SIGNERS, BrokenSigner, SignedData, parse_cms
 from keys.cms.signer import MAX_COUNTERSIGNATURES, MAX_TIMESTAMPS, Signer
 from keys.cms.verification import find_certificate, refuse_attributes_in, verify_countersignature, verify_signer
 
@@ -14,6 +14,7 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_SIGNERS",
     "MAX_TIMESTAMPS",
+    "BrokenSigner",
     "SignedData",
     "Signer",
     "find_certificate",

@@ -1,7 +1,7 @@
 """Signed data as other software writes it: CMS (RFC 5652 §3, §5) and its Chinese dialect (GB/T 35275, GM/T 0010)."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from keys.cms.algorithms import DIGEST_OIDS, comparable
 from keys.cms.parts import listed, parts_of
 from keys.cms.signer import Signer, read_signer
 from keys.der import Element
-from keys.errors import KeysError, MalformedError
+from keys.errors import AlgorithmError, KeysError, MalformedError
 
 MAX_LENGTH = 32 * 1024 * 1024  # bytes of a message, with the content inside
 MAX_SIGNERS = 64
@@ -44,7 +44,15 @@ _OTHERS: Mapping[str, str] = MappingProxyType(
 )
 
 _CERTIFICATES, _LISTS = 0xA0, 0xA1
+_WHOLE = frozenset({"der.malformed", "cms.too_large"})  # faults of the message, whichever part they are in
 _EXPLICIT = 0xA0
+
+
+class BrokenSigner(Struct, frozen=True, kw_only=True):
+    """A signer who breaks a rule, so that his signature cannot be right: the code of an error and its detail."""
+
+    code: str
+    detail: str
 
 
 class SignedData(Struct, frozen=True, kw_only=True):
@@ -52,7 +60,9 @@ class SignedData(Struct, frozen=True, kw_only=True):
 
     `dialect` is "rfc5652" or "gm". `content_type` is an object identifier. `content` is None where it is detached.
     `certificates` are those inside that can be read, which are hints only; `unread` is how many cannot. Lists and
-    answers about revocation inside are passed over. `oddities` are stable codes; a signer has its own.
+    answers about revocation inside are passed over. `signers` are those that can be verified, at least one; `broken`
+    are the others: whoever passes a message on can add a signer to it. `oddities` are stable codes; a signer has its
+    own.
     """
 
     dialect: str
@@ -61,6 +71,7 @@ class SignedData(Struct, frozen=True, kw_only=True):
     certificates: tuple[Certificate, ...]
     unread: int
     signers: tuple[Signer, ...]
+    broken: tuple[BrokenSigner, ...]
     digest: str
     """SHA-256 of the bytes given: "sha256:" and 64 hexadecimal digits."""
     oddities: tuple[str, ...] = ()
@@ -77,7 +88,8 @@ def parse_cms(data: bytes, limit: int = MAX_LENGTH) -> SignedData:
     """Reads a message in DER, or in BER as streaming signers write it, of at most `limit` bytes.
 
     Raises MalformedError "cms.malformed", "cms.too_large", "cms.not_signed" (the detail names what it is),
-    "cms.no_signer" (certificates only), "cms.algorithm_mismatch", "cms.attribute_duplicate", "cms.attributes_missing",
+    "cms.no_signer" (certificates only); and, where every signer breaks a rule, as the first of them does:
+    "cms.algorithm_mismatch", "cms.attribute_duplicate", "cms.attributes_missing",
     "cms.content_type_wrong", "cms.content_is_attributes", "signature.algorithm_malformed"; AlgorithmError
     "signature.algorithm_unknown".
     """
@@ -133,13 +145,7 @@ def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
     found = listed(rest[0], der.SET, MAX_SIGNERS, "signers")
     if not found:
         raise MalformedError("cms.no_signer", "nobody signed it: it only carries certificates")
-    signers = tuple(map(read_signer, found))
-    announced = _announced(digests)
-    for signer in signers:
-        if signer.digest not in announced:
-            # RFC 5652 §5.1 leaves it to the reader. Others digest as they read, and so only what is announced.
-            raise MalformedError("cms.algorithm_mismatch", f"{signer.digest} is not among the digests announced")
-        _hold(signer, content_type, content)
+    signers, broken = _signers(found, _announced(digests), content_type, content)
     other = content_type in DATA.values() and content_type != DATA[dialect]
     return SignedData(
         dialect=dialect,
@@ -148,9 +154,32 @@ def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
         certificates=certificates,
         unread=unread,
         signers=signers,
+        broken=broken,
         digest=digest,
         oddities=("content_type.other_dialect",) if other else (),
     )
+
+
+def _signers(
+    elements: Iterable[Element], announced: Container[str | None], content_type: str, content: bytes | None
+) -> tuple[tuple[Signer, ...], tuple[BrokenSigner, ...]]:
+    """Those who keep the rules, and those who do not. Raises what the first of them breaks where nobody keeps them."""
+    signers, broken = list[Signer](), list[AlgorithmError | MalformedError]()
+    for element in elements:
+        try:
+            signer = read_signer(element)
+            if signer.digest not in announced:
+                # RFC 5652 §5.1 leaves it to the reader. Others digest as they read, and so only what is announced.
+                raise MalformedError("cms.algorithm_mismatch", f"{signer.digest} is not among the digests announced")
+            _hold(signer, content_type, content)
+            signers.append(signer)
+        except (AlgorithmError, MalformedError) as error:
+            if error.code in _WHOLE:
+                raise
+            broken.append(error)
+    if not signers:
+        raise broken[0]
+    return tuple(signers), tuple(BrokenSigner(code=error.code, detail=error.detail) for error in broken)
 
 
 def _content(element: Element) -> tuple[str, bytes | None]:

@@ -20,7 +20,7 @@ from tests.api.lock_place import check, open_place
 from tests.api.service import assert_problem
 from tests.api.signing_desk import DAY, DOCUMENT, SIGNATURES, SigningDesk, message, stamp, stamped, text
 from tests.support import der_writer as der
-from tests.support.cms_writer import Signed, signing_certificate
+from tests.support.cms_writer import Signed, content_type, signing_certificate
 from tests.support.der_writer import Extension
 from tests.support.lock_world import COMPROMISED, PLATFORM, REVOKED, claims_of, codes
 from tests.support.lying_server import answering, lying_server, silent
@@ -273,6 +273,25 @@ def test_two_signers_and_one_is_bad(desk: SigningDesk) -> None:
     assert enough["certificate"]["fingerprint"] == signer(answer, 0)["certificate"]["fingerprint"]
 
 
+def test_a_signer_that_breaks_a_rule_is_one_bad_signer(desk: SigningDesk) -> None:
+    good, other = desk.world.lock(number=1).signing, desk.world.lock(number=2).signing
+    octets = message(DOCUMENT, Signed(by=good), Signed(by=other, only=(content_type("1.2.3"),)))
+    answer = desk.answer(octets)
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("not_recognized", "signature.wrong")
+    assert [entry["decision"] for entry in answer["signers"]] == ["recognized", "not_recognized"]
+    broken = signer(answer, 1)
+    assert (broken["signature"], broken["certificate"], broken["role"]) == (None, None, "unknown")
+    assert broken["reasons"][0]["remedy"]
+    enough = desk.answer(octets, requirement={"unit": 1})
+    assert (enough["decision"], enough["requirement"]["met"]) == ("recognized", True)
+    assert desk.answer(octets, requirement={"unit": 2})["decision"] == "not_recognized"
+    # Who receives the message cannot make it worse for another by what he adds; a proof goes on to prove.
+    evidence = [{"kind": "receipt", "value": answer["receipt"]}]
+    assert signer(desk.answer(message(DOCUMENT, Signed(by=good)), evidence=evidence))["proven_time"] is not None
+    alone = message(DOCUMENT, Signed(by=other, only=(content_type("1.2.3"),)))
+    assert_problem(desk.ask(alone), 422, "document.malformed", "/signature")
+
+
 def test_unit_and_representative_sign_together(desk: SigningDesk) -> None:
     unit, ours, others = desk.world.lock(number=1).signing, desk.representative(1), desk.representative(2)
     asked = {"requirement": {"unit": 1, "legal_representative": 1, "same_subject": True}}
@@ -330,6 +349,9 @@ def test_a_challenge_may_be_answered_in_cms(desk: SigningDesk) -> None:
     other = client.challenge()
     stale = request | {"challenge_id": other.id}
     assert codes(client.verify(stale))[:2] == ("not_recognized", "signature.wrong")
+    two = message(None, Signed(by=lock), Signed(by=lock, only=()), over=other.to_be_signed)
+    refused = client.verify(client.answered(other, lock, signature=text(two), signature_format="cms"))
+    assert_problem(refused, 422, "document.too_many_signers", "/signature")
 
 
 # What is refused

@@ -73,6 +73,20 @@ def test_attributes_that_are_refused(name: str) -> None:
     assert refused_by_attributes(*only) == code
 
 
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_a_signer_that_breaks_a_rule_takes_nothing_from_another(name: str) -> None:
+    code, only = ATTRIBUTES[name]
+    data = message(CONTENT, Signed(by=lock("sm2")), Signed(by=lock("rsa-2048"), only=only))
+    if code in {"cms.malformed", "cms.too_large"}:
+        assert code_of(data) == code
+        return
+    read = parse_cms(data)
+    (good,) = [signer for signer in read.signers if signer.scheme.family == "sm2"]
+    verify_signer(good, certificate(lock("sm2")), Octets(CONTENT))
+    broken = [entry.code for entry in read.broken]
+    assert broken == ([] if code == "signature.wrong" else [code])
+
+
 def test_as_many_attributes_as_are_read() -> None:
     more = [cms.attribute(f"1.2.3.{number}", NULL) for number in range(MAX_ATTRIBUTES - 2)]
     assert refused_by_attributes(TYPE, DIGEST, *more) == ""

@@ -294,7 +294,7 @@ def test_a_signer_without_a_certificate_is_named_by_the_signature_alone() -> Non
     assert (entry["certificate"], entry["decision"], entry["reasons"], entry["proven_time"]) == (
         None,
         "indeterminate",
-        [],
+        ["signature.certificate_missing"],
         None,
     )
     assert signature_statement(both)["requirement"] is None
