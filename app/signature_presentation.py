@@ -63,7 +63,13 @@ def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
         "valid_at": decision.query.valid_at,
         "proven_time": None if proven is None else time_statement(proven),
         "evidence": [
-            {"kind": entry.kind, "digest": entry.digest, "code": entry.code, "detail": entry.detail}
+            {
+                "kind": entry.kind,
+                "digest": entry.digest,
+                "code": entry.code,
+                "message": messages.refusal(entry.code),
+                "detail": entry.detail,
+            }
             for entry in refused
         ],
     }

@@ -3,6 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from keys.errors import KeysError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """Why something technical does not hold: the code of an error, and an English detail for who has to mend it."""
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def detail_of(error: KeysError) -> Detail:
+    """What a refusal by `keys` says."""
+    return Detail(code=error.code, text=error.detail)
+
 
 class RegistryError(Exception):
     """The question or the policy is wrong; the edge turns it into a problem document or a refusal to start."""
@@ -37,7 +55,7 @@ class Fault:
 
     pointer: str
     code: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Detail] = field(default_factory=dict)
 
 
 class QueryRefused(RegistryError):

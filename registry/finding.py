@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from registry.document import LegalBasis, LocalText
+from registry.errors import Detail
 from registry.jurisdiction import Authority
 
 CHECKS = (
@@ -26,7 +27,7 @@ CHECKS = (
 
 Result = Literal["passed", "failed", "indeterminate", "skipped"]
 
-Param = str | int | datetime | LocalText
+Param = str | int | datetime | LocalText | Detail
 Params = Mapping[str, Param]
 NO_PARAMS: Params = MappingProxyType({})
 

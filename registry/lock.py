@@ -21,6 +21,7 @@ from keys.path_validation.path import Path
 from keys.revocation.judgement import COMPROMISES, KnownOcsp, RevocationPolicy, RevocationVerdict, judge
 from registry.canonical import digest
 from registry.credential import Credential
+from registry.errors import Detail, detail_of
 from registry.evidence import DocumentSignature, Established, LockEvidence
 from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
 from registry.holder import UNNAMED, credential_of, issuer_of, names_of
@@ -155,7 +156,7 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
         own = load_key(case.certificate.spki)
         scheme = scheme_of(case.evidence.shown, own)
     except KeysError as error:
-        return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": error.detail})
+        return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": detail_of(error)})
     known_at = case.query.known_at
     signed_at = _signed_at(case) or known_at
     # Most paths are of one kind of key throughout, of which it is asked once.
@@ -167,7 +168,8 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
     for (*_, instant), (entry, key) in kinds.items():
         why = allowed(case.policy.algorithms.rules, entry, key, instant)
         if why is not None:
-            return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": why})
+            refused = Detail(code="signature.algorithm_not_allowed", text=why)
+            return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": refused})
     return _passed("format", "lock.readable")
 
 
@@ -200,7 +202,7 @@ def _signature(case: LockCase) -> Finding:
         if not document:
             return case.finding("signature", "failed", "signature.wrong")
         variant = "document" if error.code == "signature.wrong" else "form"
-        return case.finding("signature", "failed", "signature.wrong", variant, {"why": error.detail})
+        return case.finding("signature", "failed", "signature.wrong", variant, {"why": detail_of(error)})
     if isinstance(shown, DocumentSignature):
         result, code, variant, params = by_deadline(shown, None if established is None else established.proven)
         return case.finding("signature", result, code, variant, params)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from keys.certificate import Certificate, read_certificate
 from keys.errors import KeysError
-from registry.errors import Fault, QueryRefused
+from registry.errors import Detail, Fault, QueryRefused, detail_of
 from registry.field import FactValue, ValueProblem, forbidden_text, read_fact
 from registry.identifiers import compact, uscc_well_formed
 from registry.period import InstantError, parse_instant
@@ -114,7 +114,7 @@ class Members:
     def __init__(self, content: Mapping[str, Any], pointer: str, faults: list[Fault]) -> None:
         self.content, self.pointer, self.faults = content, pointer, faults
 
-    def fault(self, key: str | None, code: str, **params: str) -> None:
+    def fault(self, key: str | None, code: str, **params: str | Detail) -> None:
         """Notes what is wrong with a member, or with the object itself."""
         pointer = self.pointer if key is None else f"{self.pointer}/{pointer_token(key)}"
         self.faults.append(Fault(pointer=pointer, code=code, params=params))
@@ -206,15 +206,14 @@ class _Reference(Struct, frozen=True, kw_only=True):
 
 def read_certificate_member(members: Members, path: str, value: Any) -> Certificate | None:
     """The certificate at a path, or None; notes what is wrong with it."""
-    code, params = "query.wrong_kind", {"name": path, "wanted": "text"}
+    code = "query.wrong_kind"
+    params: dict[str, str | Detail] = {"name": path, "wanted": "text"}
     if isinstance(value, str):
         try:
             return read_certificate(value)
         except KeysError as error:
-            code, params = (
-                f"query.{_CERTIFICATE_FAULTS.get(error.code, 'certificate_malformed')}",
-                {"why": error.detail},
-            )
+            code = f"query.{_CERTIFICATE_FAULTS.get(error.code, 'certificate_malformed')}"
+            params = {"why": detail_of(error)}
     members.faults.append(Fault(pointer=f"{members.pointer}/{path}", code=code, params=params))
     return None
 

@@ -11,6 +11,7 @@ from registry.canonical import canonical_json, digest, unguarded_canonical_json
 from registry.credential import standing
 from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
+from registry.errors import Detail
 from registry.evidence import ProvenTime
 from registry.finding import CHECKS, Params, Reason
 from registry.lock import JudgedLock
@@ -32,7 +33,11 @@ class Origin:
 
 def details(params: Params) -> dict[str, str | int | datetime]:
     """The language-free part of a message's parameters, for programs."""
-    return {name: value for name, value in params.items() if not isinstance(value, LocalText)}
+    return {
+        name: value.text if isinstance(value, Detail) else value
+        for name, value in params.items()
+        if not isinstance(value, LocalText)
+    }
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from keys.cms import BrokenSigner
 from keys.revocation.names import folded
 from registry.decision import Decision, Outcome
 from registry.document import LegalBasis
+from registry.errors import Detail
 from registry.evidence import DocumentSignature
 from registry.finding import NO_PARAMS, Params, Reason
 from registry.holder import is_organisation, subject_of
@@ -50,7 +51,7 @@ class Signed(Struct, frozen=True, kw_only=True):
         """Code, variant and values of the reason why there is no decision on him."""
         if self.broken is None:
             return "signature.certificate_missing", "", NO_PARAMS
-        return "signature.wrong", "form", {"why": self.broken.detail}
+        return "signature.wrong", "form", {"why": Detail(code=self.broken.code, text=self.broken.detail)}
 
 
 class Panel(Struct, frozen=True, kw_only=True):

@@ -69,11 +69,12 @@ class ProvenInstant(Strict):
 
 
 class RefusedProof(Strict):
-    """Evidence of a time that proves nothing here, and why."""
+    """Evidence of a time that proves nothing here, and why: `detail` is for who has to mend it."""
 
     kind: Literal["timestamp", "receipt"]
     digest: str
     code: str
+    message: str
     detail: str
 
 

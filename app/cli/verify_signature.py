@@ -163,5 +163,5 @@ def _lines(view: dict[str, Any], catalogue: "Messages") -> list[str]:
             lines.append(f"  {catalogue.word('signer.proven', instant=instant, by=proven['by'])}")
         if claimed is not None:
             lines.append(f"  {catalogue.word('signer.claimed', instant=catalogue.instant(claimed))}")
-        lines += [f"  {entry['kind']}: {entry['detail']} [{entry['code']}]" for entry in signer["evidence"]]
+        lines += [f"  {entry['kind']}: {entry['message']} [{entry['code']}]" for entry in signer["evidence"]]
     return lines

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Literal
 
 from registry.document import LocalText
+from registry.errors import Detail
 from registry.finding import Params
 
 Language = Literal["zh-CN", "en"]
@@ -51,7 +52,7 @@ class Messages:
         self._messages = {key: _compile(text) for key, text in content["messages"].items()}
         self._remedies = {key: _compile(text) for key, text in content["remedies"].items()}
         self._labels, self._problems = content["labels"], content["problems"]
-        self._titles, self._words = content["titles"], content["words"]
+        self._titles, self._words, self._refusals = content["titles"], content["words"], content["refusals"]
 
     def label(self, outcome: str, *, genuineness: bool) -> str:
         """A decision's name; inspections of authenticity have their own."""
@@ -67,12 +68,23 @@ class Messages:
         template = self._remedies.get(f"{code}#{variant}" if variant else code)
         return None if template is None else self._fill(template, params)
 
-    def problem(self, code: str, params: Mapping[str, str]) -> str:
+    def problem(self, code: str, params: Mapping[str, str | Detail]) -> str:
         """The sentence for a problem code."""
         wanted = params.get("wanted")
-        if wanted is not None:
-            params = {**params, "wanted": self._words.get(f"kind.{wanted}", wanted)}
-        return self._problems[code].format_map(params)
+        filled = {name: self._detail(value) if isinstance(value, Detail) else value for name, value in params.items()}
+        if isinstance(wanted, str):
+            filled["wanted"] = self._words.get(f"kind.{wanted}", wanted)
+        return self._problems[code].format_map(filled)
+
+    def refusal(self, code: str, detail: str = "") -> str:
+        """What a refusal by `keys` or of evidence means, with its English detail behind it where that is given."""
+        sentence = self._refusals.get(code)
+        if sentence is None or not detail:
+            return sentence or detail or code
+        return f"{sentence}（{detail}）" if self._chinese else f"{sentence} ({detail})"
+
+    def _detail(self, detail: Detail) -> str:
+        return self.refusal(detail.code, detail.text)
 
     def title(self, status: int) -> str:
         """The title of a problem document."""
@@ -107,6 +119,8 @@ class Messages:
             value = params[name]
             if type(value) is LocalText:
                 value = value.zh if self._chinese else value.en
+            elif type(value) is Detail:
+                value = self._detail(value)
             elif type(value) is datetime:
                 value = self._last_day(value) if name in _ENDS else self.instant(value)
             filled += f"{value}{literal}"

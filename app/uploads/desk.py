@@ -12,7 +12,7 @@ from app.uploads.shelf import Shelf
 from app.usecases.file_import import UNFINISHED, FileImport
 
 _LOOK_SECONDS = 15.0
-_STARTED = list[subprocess.Popen[bytes]]()
+STARTED = list[subprocess.Popen[bytes]]()
 """The processes that any desk here started and that may still run: a load goes on when its node is gone."""
 
 
@@ -29,14 +29,14 @@ class UploadDesk:
         """Starts a process that loads what waits; it leaves at once where another one is at it."""
         with self._lock:
             self._processes = [entry for entry in self._processes if entry.poll() is None]
-            _STARTED[:] = [entry for entry in _STARTED if entry.poll() is None]
+            STARTED[:] = [entry for entry in STARTED if entry.poll() is None]
             command = [sys.executable, "-P", "-m", "app.cli", "jobs", "load-uploads", "--json"]
             # The same modules as here, whatever the working directory is; and this store, whatever home says.
             path = os.pathsep.join(entry for entry in sys.path if entry)
             environment = {**os.environ, "PYTHONPATH": path, "ACCORD_STORE": str(self._store.absolute())}
             self._look_again = clock.monotonic() + _LOOK_SECONDS
             self._processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
-            _STARTED.append(self._processes[-1])
+            STARTED.append(self._processes[-1])
 
     def look_after(self, entry: FileImport) -> None:
         """Starts the process again where an import is unfinished and none of ours is at it: it may have been killed."""

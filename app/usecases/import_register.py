@@ -200,7 +200,7 @@ class RegisterImport:
             row=row.row,
             column=self._headers.get(member, member),
             code=fault.code,
-            params=fault.params,
+            params={name: str(value) for name, value in fault.params.items()},
             value="" if value is None else str(value)[:SHOWN],
         )
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from app.ports import Principal
 from app.usecases.verify_receipt import verify_receipt
 from keys.key_ring import KeyRing
-from registry.errors import Fault, QueryRefused
+from registry.errors import Detail, Fault, QueryRefused
 from registry.field import forbidden_text
 
 MAX_MESSAGE = 2000  # characters
@@ -134,7 +134,9 @@ def may_see(principal: Principal, entry: Objection) -> bool:
 def _receipt(token: str, ring: KeyRing) -> Mapping[str, Any]:
     verdict = verify_receipt(token, ring)
     if verdict.claims is None:
-        raise _refused("/receipt", "objection.receipt_not_ours", why=str(verdict.why))
+        raise _refused(
+            "/receipt", "objection.receipt_not_ours", why=Detail(code=str(verdict.code), text=str(verdict.why))
+        )
     return verdict.claims
 
 
@@ -154,5 +156,5 @@ def _text(content: Mapping[str, Any], name: str, limit: int) -> str:
     return text
 
 
-def _refused(pointer: str, code: str, **params: str) -> QueryRefused:
+def _refused(pointer: str, code: str, **params: str | Detail) -> QueryRefused:
     return QueryRefused(Fault(pointer=pointer, code=code, params=params))

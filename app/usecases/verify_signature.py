@@ -15,7 +15,7 @@ from keys.cms import SignedData, Signer, find_certificate, parse_cms, verify_cou
 from keys.content import DIGESTS, Content, Digested, Octets
 from keys.errors import KeysError
 from keys.key_ring import KeyRing
-from registry.errors import Fault, QueryRefused
+from registry.errors import Detail, Fault, QueryRefused, detail_of
 from registry.evidence import Brought, DocumentSignature, RefusedEvidence
 from registry.query import MAX_CHAIN
 from registry.shown_signature import insufficient
@@ -121,7 +121,7 @@ def read_cms(octets: bytes) -> SignedData:
     try:
         return parse_cms(octets)
     except KeysError as error:
-        raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=error.detail) from None
+        raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=detail_of(error)) from None
 
 
 def _content(message: SignedData, given: Content | None, signers: Sequence[Certificate]) -> Content:
@@ -198,7 +198,7 @@ def _refuse_insufficient(documents: Sequence[tuple[Certificate | None, DocumentS
     for certificate, document in documents:
         why = None if certificate is None else insufficient(document, certificate)
         if why is not None:
-            raise _refused("/digest_kind", "digest.insufficient", why=why)
+            raise _refused("/digest_kind", "digest.insufficient", why=Detail(code="digest.insufficient", text=why))
 
 
 def _digests(content: Content, documents: Sequence[DocumentSignature]) -> dict[str, str]:
@@ -230,5 +230,5 @@ def _named(octets: Octets) -> str:
     return f"sha256:{octets.digest('sha256').hex()}"
 
 
-def _refused(pointer: str, code: str, **params: str) -> QueryRefused:
+def _refused(pointer: str, code: str, **params: str | Detail) -> QueryRefused:
     return QueryRefused(Fault(pointer=pointer, code=code, params=params))

@@ -7,6 +7,7 @@ import pytest
 
 from app.cli.demo import prepare
 from app.settings import Settings
+from app.uploads.desk import STARTED
 from tests.api.service import Service, copy_home, open_service, settings_at
 
 
@@ -16,6 +17,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demonstration") / "home"
     prepare(settings_at(folder))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_loads() -> Iterator[None]:
+    """Waits for the processes that load what tests have handed in: the interpreter would complain of them."""
+    yield
+    for process in STARTED:
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")

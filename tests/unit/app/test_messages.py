@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import app
+import keys
 import registry
 from app.messages import messages, negotiate
 from registry.document import LocalText
@@ -31,6 +32,17 @@ def literals(package: object) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
                 found.add(node.value)
+    return found
+
+
+def raised(path: Path) -> set[str]:
+    """The codes of the errors that a file raises."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error") and node.args:
+            code = node.args[0]
+            if isinstance(code, ast.Constant) and isinstance(code.value, str) and CODE.fullmatch(code.value):
+                found.add(code.value)
     return found
 
 
@@ -111,6 +123,26 @@ def test_every_problem_code_has_a_sentence() -> None:
     spoken = {code for package in (registry, app) for code in literals(package) if code.startswith(PROBLEMS)}
     assert len(spoken) > 25
     assert spoken - keys == set()
+
+
+def test_every_refusal_by_keys_has_a_sentence() -> None:
+    """But those of custody, which the operator's commands show, and of what is read when the product starts."""
+    spoken = set[str]()
+    for path in Path(keys.__file__).parent.rglob("*.py"):
+        if "custody" not in path.parts:
+            spoken |= {code for code in raised(path) if not code.startswith(("key.passphrase", "sm2.", "sm3."))}
+    spoken |= {code for code in literals(registry) if code.startswith(("timestamp.", "evidence."))}
+    assert len(spoken) > 50
+    assert spoken - set(catalogue("en")["refusals"]) == {"algorithm_policy.malformed"}
+
+
+def test_a_refusal_is_a_sentence_with_its_detail_behind_it() -> None:
+    chinese, english = messages("zh-CN"), messages("en")
+    assert chinese.refusal("cms.malformed", "tag 0x04") == "不是规范的 CMS 编码（tag 0x04）"
+    assert english.refusal("cms.malformed", "tag 0x04") == "not well-formed CMS (tag 0x04)"
+    assert chinese.refusal("cms.malformed") == "不是规范的 CMS 编码"
+    # A code of tomorrow.
+    assert (chinese.refusal("cms.new", "why"), chinese.refusal("cms.new")) == ("why", "cms.new")
 
 
 def test_no_message_but_the_labels_speaks_of_recognition() -> None:
