@@ -63,6 +63,7 @@ PROBLEMS = (
     "keys.",
     "internal.",
     "receipt.too",
+    "receipt.key",
     "row.",
     "file.",
     "import.",
