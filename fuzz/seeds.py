@@ -138,6 +138,7 @@ def jwks() -> Iterator[bytes]:
         named.append({"kty": "EC", "crv": curve, "x": x, "y": y})
     yield from (json.dumps(jwk).encode() for jwk in named)
     yield json.dumps({"keys": named[:1]}).encode()
+    yield json.dumps(PUBLIC.compromised(1).jwk()).encode()
 
 
 def algorithms() -> Iterator[bytes]:

@@ -38,8 +38,9 @@ def verify_compact(
     """Verifies a token of one type, of at most `limit` characters, against a ring, by an allow-list of JOSE names.
 
     The refusal names the first fault in this order: MalformedError "jws.malformed", "jws.header_not_allowed",
-    "jws.type_wrong"; AlgorithmError "signature.algorithm_not_allowed"; SignatureError "key.unknown"; AlgorithmError
-    "signature.algorithm_not_allowed" again, where the key is for another algorithm; SignatureError "signature.wrong".
+    "jws.type_wrong"; AlgorithmError "signature.algorithm_not_allowed"; SignatureError "key.unknown" or
+    "key.compromised"; AlgorithmError "signature.algorithm_not_allowed" again, where the key is for another algorithm;
+    SignatureError "signature.wrong".
     """
     header, payload, signature = _split(token, limit)
     if not _ALLOWED.issuperset(header):

@@ -10,7 +10,7 @@ from keys.public_key import PublicKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRing:
-    """One or more public keys in a given order, found by kid.
+    """One or more public keys in a given order, found by kid. One that is declared compromised is in it and not found.
 
     Raises MalformedError "jwks.empty" or "jwks.duplicate_kid".
     """
@@ -39,16 +39,24 @@ class KeyRing:
             raise MalformedError("jwks.malformed", '"keys" must be an array')
         return cls(keys=tuple(_read(index, member) for index, member in enumerate(members)))
 
-    def jwks(self) -> dict[str, list[dict[str, str]]]:
+    def jwks(self) -> dict[str, list[dict[str, object]]]:
         """Gives the JWK Set to publish, keys in the ring's order."""
         return {"keys": [key.jwk() for key in self.keys]}
 
     def find(self, kid: str) -> PublicKey:
-        """Finds a key. Raises SignatureError "key.unknown"."""
+        """Finds a key to verify by.
+
+        Raises SignatureError "key.unknown", and "key.compromised" for one that is declared so: whoever stole it can
+        name any time, so nothing by it is told from what he made, however old it says to be.
+        """
         try:
-            return self._by_kid[kid]
+            key = self._by_kid[kid]
         except KeyError:
             raise SignatureError("key.unknown", f"no key {quoted(kid)} in the ring") from None
+        if key.revoked_at is not None:
+            detail = f"key {kid} is declared compromised: nobody can tell what it signed from what its thief signs"
+            raise SignatureError("key.compromised", detail)
+        return key
 
 
 def _read(index: int, member: object) -> PublicKey:

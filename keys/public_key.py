@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from keys import algorithms, base64url, strict_json
@@ -14,14 +14,20 @@ _REQUIRED = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("
 # RFC 7518 §6.2.2, §6.3.2 and §6.4.1.
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
+_LATEST = 253_402_300_799  # seconds since 1970: the last of the year 9999
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """A public key that verifies by one algorithm. The kid is its thumbprint, so equal kids are equal keys."""
+    """A public key that verifies by one algorithm. The kid is its thumbprint, so equal kids are equal keys.
+
+    `revoked_at`: when it was declared compromised, in seconds since 1970; None while it is good.
+    """
 
     kid: str
     alg: str
     key: object = field(repr=False, compare=False)
+    revoked_at: int | None = None
 
     @classmethod
     def of(cls, key: object, alg: str) -> Self:
@@ -32,8 +38,8 @@ class PublicKey:
     def from_jwk(cls, jwk: Mapping[str, object]) -> Self:
         """Reads a public JWK; members that RFC 7517 §4 does not have us understand are passed over.
 
-        Raises MalformedError "jwk.private_member", "jwk.malformed", "jwk.kid_wrong" or "jwk.use_wrong", and
-        AlgorithmError "key.kind" or "jwk.algorithm_wrong".
+        Raises MalformedError "jwk.private_member", "jwk.malformed", "jwk.kid_wrong", "jwk.use_wrong" or
+        "jwk.revoked_wrong", and AlgorithmError "key.kind" or "jwk.algorithm_wrong".
         """
         for name in _PRIVATE:
             if name in jwk:
@@ -43,12 +49,22 @@ class PublicKey:
         if "kid" in jwk and jwk["kid"] != key.kid:
             raise MalformedError("jwk.kid_wrong", f"kid is {quoted(jwk['kid'])}, the thumbprint is {key.kid}")
         _check_use(jwk)
-        return key
+        return replace(key, revoked_at=_revoked_at(jwk["revoked"])) if "revoked" in jwk else key
 
-    def jwk(self) -> dict[str, str]:
+    def jwk(self) -> dict[str, object]:
         """Gives the JWK to publish."""
         members = algorithms.named(self.alg).public_jwk(self.key)
-        return {**members, "use": "sig", "alg": self.alg, "kid": self.kid}
+        published: dict[str, object] = {**members, "use": "sig", "alg": self.alg, "kid": self.kid}
+        if self.revoked_at is not None:
+            published["revoked"] = {"revoked_at": self.revoked_at, "reason": "compromised"}
+        return published
+
+    def compromised(self, at: int) -> Self:
+        """The same key, declared compromised at an instant; one that was so before stays as it is.
+
+        Raises MalformedError "jwk.revoked_wrong" for an instant that no reader takes.
+        """
+        return self if self.revoked_at is not None else replace(self, revoked_at=_second(at))
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Raises SignatureError "signature.wrong" unless this key signed the message."""
@@ -80,3 +96,25 @@ def _check_use(jwk: Mapping[str, object]) -> None:
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
         raise MalformedError("jwk.use_wrong", '"key_ops" must be an array that has "verify"')
+
+
+def _revoked_at(revoked: object) -> int:
+    """Reads when a key was declared compromised (OpenID Federation 1.0 §8.7.2).
+
+    Other reasons (§8.7.3) are refused: of a key that was only superseded, what it signed is good, and who has none
+    such must not have to tell them apart.
+    """
+    if not isinstance(revoked, Mapping) or revoked.keys() != {"revoked_at", "reason"}:
+        raise MalformedError("jwk.revoked_wrong", '"revoked" must be an object of exactly "revoked_at" and "reason"')
+    if revoked["reason"] != "compromised":
+        detail = f'"reason" is {quoted(revoked["reason"])}; only "compromised" is understood here'
+        raise MalformedError("jwk.revoked_wrong", detail)
+    return _second(revoked["revoked_at"])
+
+
+def _second(instant: object) -> int:
+    """A NumericDate (RFC 7519 §2) in whole seconds, of a year that a calendar has."""
+    if isinstance(instant, bool) or not isinstance(instant, int) or not 0 <= instant <= _LATEST:
+        detail = f'"revoked_at" is {quoted(instant)}, not whole seconds since 1970, before the year 10000'
+        raise MalformedError("jwk.revoked_wrong", detail)
+    return instant

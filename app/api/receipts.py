@@ -7,8 +7,8 @@ from app.api.problems import problem
 from app.bootstrap import Node
 from app.messages import Messages
 from app.presentation import fault_view
-from app.usecases.verify_receipt import compare_with_today, verify_receipt
-from registry.errors import QueryRefused
+from app.usecases.verify_receipt import KEY_COMPROMISED, compare_with_today, verify_receipt
+from registry.errors import Fault, QueryRefused
 
 MAX_RECEIPT = 48 * 1024
 
@@ -44,6 +44,8 @@ async def report(node: Node, content: Any, messages: Messages) -> dict[str, Any]
         "problem": None,
         "livemode": node.origin.livemode,
     }
+    if verdict.code == KEY_COMPROMISED:
+        view["problem"] = [fault_view(Fault(pointer="/receipt", code="receipt.key_compromised"), messages)]
     if verdict.claims is None:
         return view
     try:

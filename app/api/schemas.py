@@ -388,7 +388,9 @@ class Today(Strict):
 class ReceiptReport(Strict):
     """Whether a receipt is genuine, and whether today's answer would be another.
 
-    `changed` is null where the question can no longer be asked (`problem` says why) or the receipt is not genuine.
+    `changed` is null where the question can no longer be asked (`problem` says why) or the receipt is not genuine. One
+    by a key that is declared compromised is not shown to be genuine: `code` is `key.compromised`, and `problem` says
+    what would settle it.
     """
 
     genuine: bool
@@ -403,10 +405,21 @@ class ReceiptReport(Strict):
     livemode: bool
 
 
-class Jwks(Strict):
-    """RFC 7517."""
+class Revoked(Strict):
+    """When a key was declared compromised, in seconds since 1970 (OpenID Federation 1.0 §8.7.2)."""
 
-    keys: list[dict[str, str]]
+    revoked_at: int
+    reason: Literal["compromised"]
+
+
+class Jwks(Strict):
+    """RFC 7517. A key with the member `revoked` proves nothing, whatever time is named in what it signed: refuse it.
+
+    It stays in the set, so that it can be told from one that never was ours. Software that does not know the member
+    must drop such keys before it verifies.
+    """
+
+    keys: list[dict[str, str | Revoked]]
 
 
 class Part(Strict):

@@ -1,4 +1,4 @@
-"""`accord keys`: make, change, retire and list the keys that sign receipts."""
+"""`accord keys`: make, change, retire, declare compromised and list the keys that sign receipts."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +31,15 @@ RETIRE = (
     " or is activated again; its public half stays in the JWKS, so what it signed still verifies. The key that signs"
     " cannot be retired: rotate first. Of a key on a token, what is renamed is the file that says where it is: the key"
     " stays on the token until the token's own tool destroys it."
+)
+COMPROMISED = (
+    "宣告密钥已泄露：同时停用；公钥留在 JWKS 中，并标注 revoked。凡以该密钥签名的一律不再采信，不论自称何时签发："
+    "仅凭签名，无法区分出自本系统还是窃取者。不能撤回。正在签名的密钥须先更换；运行中的服务重启后生效。"
+    "私钥不在此处的，也可宣告。"
+    " / Declare a key compromised: it is retired, and its public half stays in the JWKS with the member revoked."
+    " Nothing that it signed counts any more, whatever time it names: by the signature alone nobody can tell this node"
+    " from a thief. It cannot be taken back. The key that signs must be rotated first; a running service knows of it"
+    " when it is started again. The private half need not be here."
 )
 ON_TOKEN = (
     "在 PKCS#11 密码设备内生成，私钥不出设备（ACCORD_PKCS11_MODULE、ACCORD_PKCS11_TOKEN、ACCORD_PKCS11_PIN_FILE）"
@@ -127,6 +136,28 @@ def retire(kid: Kid, json: Json = False, lang: Lang = None) -> None:
         typer.echo(catalogue.word(word, kid=entry.kid, file=str(entry.file), place=_where(entry) or ""))
 
 
+@keys.command(
+    "compromised",
+    context_settings=KID_FIRST,
+    help=COMPROMISED,
+    short_help="宣告密钥已泄露，不能撤回 / Declare a key compromised, for ever",
+)
+def compromised(kid: Kid, json: Json = False, lang: Lang = None) -> None:
+    """Declares a key compromised; it stays published, and nothing by it counts."""
+    from app import clock
+    from app.messages import messages
+    from app.settings import Settings
+    from keys.custody import key_directory
+
+    catalogue = messages(language(lang))
+    with failing_clearly():
+        entry = key_directory.declare_compromised(Settings().keys_path, kid, int(clock.now().timestamp()))
+    if json:
+        _print_json(_shown(entry))
+    else:
+        typer.echo(catalogue.word("key.compromised", kid=entry.kid))
+
+
 @keys.command("list", help=LIST)
 def list_keys(json: Json = False, lang: Lang = None) -> None:
     """Lists published keys, newest last."""
@@ -167,6 +198,8 @@ def _check_algorithm(alg: str) -> None:
 
 
 def _state(entry: "KeyEntry") -> str:
+    if entry.compromised_at is not None:
+        return "compromised"
     if entry.active:
         return "active"
     if entry.retired:
@@ -181,8 +214,15 @@ def _shown(entry: "KeyEntry") -> dict[str, object]:
         "mode": entry.label,
         "active": entry.active,
         "state": _state(entry),
+        "compromised_at": _compromised_at(entry),
         "private": _where(entry),
     }
+
+
+def _compromised_at(entry: "KeyEntry") -> str | None:
+    from registry.period import format_instant, from_micros
+
+    return None if entry.compromised_at is None else format_instant(from_micros(entry.compromised_at * 1_000_000))
 
 
 def _where(entry: "KeyEntry") -> str | None:

@@ -21,31 +21,30 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
     lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
 ) -> None:
-    """Exit codes: 0 genuine, 1 not, 2 usage, 70 failure. Keys are never fetched from where the receipt points."""
+    """Exit codes: 0 genuine, 1 not shown to be, 2 usage, 70 failure. Keys are never fetched from where it points."""
     from app import clock
     from app.messages import messages
-    from app.usecases.verify_receipt import verify_receipt
+    from app.usecases.verify_receipt import KEY_COMPROMISED, verify_receipt
 
     catalogue = messages(language(lang))
     verdict = verify_receipt(read_token(file), read_ring(jwks))
     notes = _notes(verdict, catalogue, clock.now())
     if json:
         _print_json(verdict, notes)
-    elif verdict.claims is None:
-        typer.echo(catalogue.word("receipt.not_genuine", why=f"{verdict.why} [{verdict.code}]"))
     else:
-        for line in _lines(verdict, catalogue):
+        word = "receipt.cannot_tell" if verdict.code == KEY_COMPROMISED else "receipt.not_genuine"
+        refusal = [catalogue.word(word, why=f"{verdict.why} [{verdict.code}]")]
+        for line in (*(refusal if verdict.claims is None else _lines(verdict, catalogue)), *notes):
             typer.echo(line)
-        for note in notes:
-            typer.echo(note)
     raise typer.Exit(0 if verdict.genuine else 1)
 
 
 def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[str]:
+    from app.usecases.verify_receipt import KEY_COMPROMISED
     from registry.period import InstantError, parse_instant
 
     if verdict.claims is None:
-        return []
+        return [catalogue.problem("receipt.key_compromised", {})] if verdict.code == KEY_COMPROMISED else []
     notes = []
     if not verdict.claims["livemode"]:
         notes.append(catalogue.word("receipt.test"))

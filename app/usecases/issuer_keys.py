@@ -25,6 +25,10 @@ def import_key(policy: Policy, issuer: str, jwk: Mapping[str, object], period: P
         public = PublicKey.from_jwk(jwk)
     except KeysError as error:
         raise PolicyError(source, "jwk", error.detail) from None
+    if public.revoked_at is not None:
+        raise PolicyError(
+            source, "jwk", f"key {public.kid} says of itself that it is revoked; have the issuer make one"
+        )
     held = policy.keys.by_kid.get(public.kid)
     if held is not None and held.issuer != issuer:
         raise PolicyError(source, "jwk", f"key {public.kid} is one of {held.issuer}")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from app.ports import Principal
-from app.usecases.verify_receipt import verify_receipt
+from app.usecases.verify_receipt import KEY_COMPROMISED, verify_receipt
 from keys.key_ring import KeyRing
 from registry.errors import Detail, Fault, QueryRefused
 from registry.field import forbidden_text
@@ -133,6 +133,9 @@ def may_see(principal: Principal, entry: Objection) -> bool:
 
 def _receipt(token: str, ring: KeyRing) -> Mapping[str, Any]:
     verdict = verify_receipt(token, ring)
+    if verdict.code == KEY_COMPROMISED:
+        # Its claims would say which credential is meant and whose list the objection goes on: the thief's choice.
+        raise _refused("/receipt", "receipt.key_compromised")
     if verdict.claims is None:
         raise _refused(
             "/receipt", "objection.receipt_not_ours", why=Detail(code=str(verdict.code), text=str(verdict.why))

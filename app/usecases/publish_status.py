@@ -51,7 +51,10 @@ class StatusRegister(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A token as it is served. `tag` is an entity tag over its claims: the signature may differ between processes."""
+    """A token as it is served. `tag` is an entity tag over key and claims: the signature may differ between processes.
+
+    Over the key too: who keeps a token by a key that is compromised now must not be told that nothing has changed.
+    """
 
     token: bytes
     zipped: bytes
@@ -151,7 +154,8 @@ class StatusPublisher:
         claims = token_claims(uri, span, compressed, bits, issuer=origin.issuer, livemode=origin.livemode)
         payload = json.dumps(claims, separators=(",", ":")).encode()
         token = sign_compact(payload, self._signer, STATUS_LIST_TYPE, MAX_LENGTH).encode()
-        tag = b'"' + hashlib.sha256(payload).hexdigest()[:32].encode() + b'"'
+        named = self._signer.kid.encode() + payload
+        tag = b'"' + hashlib.sha256(named).hexdigest()[:32].encode() + b'"'
         return Published(token=token, zipped=gzip.compress(token, 6, mtime=0), tag=tag, ttl=span.ttl)
 
 

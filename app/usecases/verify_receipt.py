@@ -14,11 +14,16 @@ from registry.errors import CanonicalError, Fault, QueryRefused
 from registry.receipt import RECEIPT_TYPE, claims_problem, core
 
 ALGORITHMS = frozenset({"ES256", "Ed25519", "SM2"})
+KEY_COMPROMISED = "key.compromised"
+"""The code of a receipt that may be genuine and cannot be told from what the thief of its key makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptVerdict:
-    """Whether a receipt is genuine. `why` says what is wrong (code and detail), `claims` what it says."""
+    """Whether a receipt is shown to be genuine. `why` says what is wrong (code and detail), `claims` what it says.
+
+    Of one that is not shown to be, nothing is told: its claims are whatever somebody wrote.
+    """
 
     genuine: bool
     kid: str | None

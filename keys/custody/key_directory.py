@@ -2,8 +2,9 @@
 
 `<label>-<kid>.pem` are private keys, `<label>-<kid>.token` say where on a PKCS #11 token one is (a URI, RFC 7512), and
 with `.retired` behind it those that shall not sign again; `jwks.json` is what is published, newest last, and only ever
-grows; `active` is one line with the kid that signs. A crash leaves at worst a private key that was never published, or
-a published one that is not active yet.
+grows: by keys, and by the word that one of them is compromised; `active` is one line with the kid that signs. A crash
+leaves at worst a private key that was never published, a published one that is not active yet, or a compromised one
+that is retired by that word alone.
 """
 
 import json
@@ -37,7 +38,8 @@ _PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.(pem|token)({
 class KeyEntry:
     """A published key of the directory. Label and file are those of its private half, None where that is not here.
 
-    `place` is where on a token it is; None where it is in the file itself.
+    `place` is where on a token it is; None where it is in the file itself. `compromised_at` is when it was declared
+    so, in seconds since 1970; such a key is retired.
     """
 
     kid: str
@@ -47,6 +49,7 @@ class KeyEntry:
     retired: bool
     file: Path | None
     place: TokenKey | None
+    compromised_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +106,7 @@ def _enter(directory: Path, label: str, make: Callable[[], Made], *, activate: b
         published = _published(directory)
         active = _active_kid(directory)
         signer = make()
-        jwks = KeyRing(keys=(*published, signer.public)).jwks()
-        files.replace(directory / "jwks.json", json.dumps(jwks, indent=2).encode("ascii") + b"\n")
+        _publish(directory, (*published, signer.public))
         if activate or active is None:
             _write_active(directory, signer.kid)
     return signer
@@ -114,7 +116,7 @@ def make_active(directory: Path, label: str, kid: str) -> None:
     """Has a published key sign from now on.
 
     Raises CustodyError "key.label_malformed", "key.file_missing", "key.label_wrong", "key.retired",
-    "key.not_published".
+    "key.compromised", "key.not_published".
     """
     _check_label(label)
     with files.exclusive(directory):
@@ -129,20 +131,47 @@ def retire(directory: Path, kid: str) -> KeyEntry:
     that signs, "key.file_missing" where the private half is not here, "key.label_wrong".
     """
     with files.exclusive(directory):
-        entry = next((entry for entry in list_keys(directory) if entry.kid == kid), None)
-        if entry is None:
-            detail = f"{directory}: no key {quoted(kid)} is published; accord keys list shows those that are"
-            raise CustodyError("key.not_published", detail)
-        if entry.active:
-            mend = "have another key sign first: accord keys rotate"
-            raise CustodyError("key.active", f"{directory}: key {kid} is the one that signs; {mend}")
+        entry = _dispensable(directory, kid)
         if entry.file is None:
             detail = f"{directory}: the private half of {kid} is not here; retire it where it is"
             raise CustodyError("key.file_missing", detail)
-        if entry.retired:
-            return entry
-        moved = entry.file.with_name(f"{entry.file.name}{_RETIRED}")
-        files.move(entry.file, moved)
+        return _set_aside(entry)
+
+
+def declare_compromised(directory: Path, kid: str, at: int) -> KeyEntry:
+    """Publishes that a key is compromised, at an instant in seconds since 1970, and retires it. Nothing takes it back.
+
+    Its private half need not be here: often the thief's copy outlives ours. To declare it a second time changes
+    nothing, the instant neither. Raises CustodyError "key.not_published", "key.active" for the key that signs,
+    "key.label_wrong", and MalformedError "jwk.revoked_wrong" for an instant outside the years 1970 to 9999.
+    """
+    with files.exclusive(directory):
+        entry = _dispensable(directory, kid)
+        if entry.compromised_at is None:
+            published = _published(directory)
+            _publish(directory, tuple(key.compromised(at) if key.kid == kid else key for key in published))
+        # Only after that: a file that was renamed alone would say that what the key signed is still good.
+        return replace(_set_aside(entry), compromised_at=at if entry.compromised_at is None else entry.compromised_at)
+
+
+def _dispensable(directory: Path, kid: str) -> KeyEntry:
+    """Finds a published key that the node can do without. Raises CustodyError "key.not_published", "key.active"."""
+    entry = next((entry for entry in list_keys(directory) if entry.kid == kid), None)
+    if entry is None:
+        detail = f"{directory}: no key {quoted(kid)} is published; accord keys list shows those that are"
+        raise CustodyError("key.not_published", detail)
+    if entry.active:
+        mend = "have another key sign first: accord keys rotate"
+        raise CustodyError("key.active", f"{directory}: key {kid} is the one that signs; {mend}")
+    return entry
+
+
+def _set_aside(entry: KeyEntry) -> KeyEntry:
+    """Gives the private half that is here the name of a retired one, unless it has it."""
+    if entry.file is None or entry.file.name.endswith(_RETIRED):
+        return replace(entry, retired=True)
+    moved = entry.file.with_name(f"{entry.file.name}{_RETIRED}")
+    files.move(entry.file, moved)
     return replace(entry, retired=True, file=moved)
 
 
@@ -150,7 +179,7 @@ def find_active(directory: Path, label: str) -> KeyEntry:
     """The key that signs, its private half unopened.
 
     Raises CustodyError "key.none_active", "key.active_damaged", "key.label_malformed", "key.file_missing",
-    "key.label_wrong", "key.retired", "key.not_published", "key.jwks_damaged".
+    "key.label_wrong", "key.retired", "key.compromised", "key.not_published", "key.jwks_damaged".
     """
     _check_label(label)
     kid = _active_kid(directory)
@@ -214,9 +243,10 @@ def _entry(key: PublicKey, held: _Held | None, active: str | None) -> KeyEntry:
         alg=key.alg,
         label=held.label if held else None,
         active=key.kid == active,
-        retired=held is not None and held.retired,
+        retired=key.revoked_at is not None or (held is not None and held.retired),
         file=held.file if held else None,
         place=_place(held.file) if held is not None and held.on_token else None,
+        compromised_at=key.revoked_at,
     )
 
 
@@ -237,7 +267,11 @@ def _check_label(label: str) -> None:
 
 
 def _usable(directory: Path, label: str, kid: str) -> KeyEntry:
-    """Refuses a key that is not here under the label, is retired, or whose signatures nobody could verify."""
+    """Refuses a key that is compromised, not here under the label, retired, or whose signatures nobody could verify."""
+    public = next((key for key in _published(directory) if key.kid == kid), None)
+    if public is not None and public.revoked_at is not None:
+        mend = "have a new key sign: accord keys generate --activate"
+        raise CustodyError("key.compromised", f"{directory}: key {kid} is declared compromised; {mend}")
     found = _held(directory).get(kid)
     if found is None:
         path = directory / f"{label}-{kid[:48]}.pem"
@@ -248,10 +282,9 @@ def _usable(directory: Path, label: str, kid: str) -> KeyEntry:
     if found.retired:
         detail = f"{found.file}: key {kid} is retired and signs no more; make another key active, or a new one"
         raise CustodyError("key.retired", detail)
-    for key in _published(directory):
-        if key.kid == kid:
-            return _entry(key, found, _active_kid(directory))
-    raise CustodyError("key.not_published", f"{directory}: key {kid} is not in jwks.json; restore that file")
+    if public is None:
+        raise CustodyError("key.not_published", f"{directory}: key {kid} is not in jwks.json; restore that file")
+    return _entry(public, found, _active_kid(directory))
 
 
 def _private_path(directory: Path, label: str, kid: str) -> Path:
@@ -271,6 +304,11 @@ def _active_kid(directory: Path) -> str | None:
     if not _KID.fullmatch(kid):
         raise CustodyError("key.active_damaged", f"{path}: must be one line with a kid; make a key active again")
     return kid
+
+
+def _publish(directory: Path, keys: tuple[PublicKey, ...]) -> None:
+    jwks = KeyRing(keys=keys).jwks()
+    files.replace(directory / "jwks.json", json.dumps(jwks, indent=2).encode("ascii") + b"\n")
 
 
 def _published(directory: Path) -> tuple[PublicKey, ...]:

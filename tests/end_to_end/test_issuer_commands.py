@@ -104,6 +104,8 @@ def test_a_key_is_ended_and_distrusted(home: Path) -> None:
     assert (listed["from"], listed["until"]) == ("2026-01-01T00:00:00Z", "2026-12-01T00:00:00Z")
     assert listed["compromised_from"] == "2026-11-01T00:00:00Z"
     assert "compromised 2026-11-01" in accord(home, "issuer-keys", "list").out
+    stolen = home.parent / "stolen.json"
+    stolen.write_text(json.dumps(json.loads(jwk.read_text()) | {"revoked": {"revoked_at": 1, "reason": "compromised"}}))
     refused = {
         ("retire", kid, "--at=2025-01-01T00:00:00Z"): "begins only",
         ("retire", kid, "--at=2027-01-01T00:00:00Z"): "ended before",
@@ -115,6 +117,7 @@ def test_a_key_is_ended_and_distrusted(home: Path) -> None:
         ("import", str(jwk), "--issuer=nobody"): "is no authority",
         ("import", str(jwk), "--issuer=cd-jinjiang-amr"): f"is one of {ISSUER}",
         ("import", str(jwk), f"--issuer={ISSUER}"): "another period",
+        ("import", str(stolen), f"--issuer={ISSUER}"): "says of itself that it is revoked",
         ("import", str(home), f"--issuer={ISSUER}"): "no such file",
     }
     for arguments, told in refused.items():

@@ -1,6 +1,10 @@
-"""Keys from the shell: made for each algorithm, changed, retired, listed; and what they signed verifies elsewhere."""
+"""Keys from the shell: made for each algorithm, changed, retired, listed; and what they signed verifies elsewhere.
+
+One that is declared compromised verifies nothing anywhere.
+"""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ import httpx
 import pytest
 
 from app.demonstration.commands import examples, link_parameters
+from tests.api.service import open_service, settings_at
 from tests.end_to_end.shell import Outcome, accord, assert_refused, serving
 from tests.end_to_end.test_shell import RECOGNIZED
 from tests.support.requirements import require_keys_for
@@ -152,6 +157,90 @@ def test_a_key_is_retired(home: Path, tmp_path: Path) -> None:
     assert_refused(accord(home, "keys", "activate", first["kid"]), "retired")
     assert_refused(accord(home, "keys", "retire", "A" * 43), "A" * 43, "accord keys list")
     assert receipt_of(home).split(".")[0] != receipt.split(".")[0]
+
+
+def test_a_key_is_declared_compromised(home: Path, tmp_path: Path) -> None:
+    receipt = receipt_of(home)
+    (first,) = listed(home)
+    assert_refused(accord(home, "keys", "compromised", first["kid"]), first["kid"], "accord keys rotate")
+    assert_refused(accord(home, "keys", "compromised", "A" * 43), "A" * 43, "accord keys list")
+    assert listed(home) == [first]
+    assert accord(home, "keys", "rotate").code == 0
+    outcome = accord(home, "keys", "compromised", first["kid"], "--lang=en")
+    assert (outcome.code, outcome.errors) == (0, "")
+    assert first["kid"] in outcome.out
+    assert "nothing that it signed counts" in outcome.out
+    entry = listed(home)[0]
+    assert (entry["kid"], entry["state"], entry["active"]) == (first["kid"], "compromised", False)
+    assert entry["private"] == f"{first['private']}.retired"
+    jwks = (home / "keys" / "jwks.json").read_bytes()
+    declared, good = json.loads(jwks)["keys"]
+    assert datetime.fromtimestamp(declared["revoked"]["revoked_at"], UTC) == datetime.fromisoformat(
+        entry["compromised_at"]
+    )
+    assert (declared["kid"], declared["revoked"]["reason"], "revoked" in good) == (first["kid"], "compromised", False)
+    # A second time, nothing changes; nor is it taken back.
+    assert json.loads(accord(home, "keys", "compromised", first["kid"], "--json").out) == entry
+    assert_refused(accord(home, "keys", "activate", first["kid"]), "compromised")
+    assert (home / "keys" / "jwks.json").read_bytes() == jwks
+    here = accord(home, "verify-receipt", "-", "--json", given=receipt)
+    assert (here.code, json.loads(here.out)["code"]) == (1, "key.compromised")
+    elsewhere = verified_elsewhere(receipt, jwks, tmp_path / "elsewhere")
+    told = json.loads(elsewhere.out)
+    assert (elsewhere.code, told["genuine"], told["code"], told["claims"]) == (1, False, "key.compromised", None)
+    assert "known_at" in told["notes"][0]
+    after = receipt_of(home)
+    assert verified_elsewhere(after, jwks, tmp_path / "elsewhere").code == 0
+
+
+def test_what_a_compromised_key_means_is_said_in_both_languages(home: Path) -> None:
+    receipt, (first,) = receipt_of(home), listed(home)
+    assert accord(home, "keys", "rotate").code == 0
+    assert "不再采信" in accord(home, "keys", "compromised", first["kid"]).out
+    lines = {lang: accord(home, "keys", "list", f"--lang={lang}").out.splitlines()[0] for lang in ("zh-CN", "en")}
+    where = f"{first['private']}.retired"
+    assert lines["zh-CN"] == f"  {first['kid']} ES256 test 已泄露 {where}"
+    assert lines["en"] == f"  {first['kid']} ES256 test compromised {where}"
+    for lang, begins, names in (
+        ("zh-CN", "无法判定凭证是否真实：", ("[key.compromised]", "窃取者", "known_at", "RFC 3161")),
+        ("en", "Cannot tell whether it is genuine: ", ("[key.compromised]", "a thief", "known_at", "RFC 3161")),
+    ):
+        outcome = accord(home, "verify-receipt", "-", f"--lang={lang}", given=receipt)
+        assert (outcome.code, outcome.errors) == (1, "")
+        assert outcome.out.startswith(begins)
+        assert all(name in outcome.out for name in names)
+    help_text = " ".join(accord(home, "keys", "compromised", "--help", COLUMNS="400").out.split())
+    for part in (
+        "不能撤回",
+        "不论自称何时签发",
+        "JWKS",
+        "cannot be taken back",
+        "whatever time it names",
+        "rotated first",
+    ):
+        assert part in help_text
+
+
+def test_a_list_and_a_log_receipt_by_a_compromised_key_are_refused(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.jws").write_text(receipt_of(home))
+    service = open_service(settings_at(home))
+    view = service.get("/v1/credentials", {"limit": "1"}).json()["data"][0]
+    place = service.get(f"/v1/credentials/{view['id']}").json()["status_list"]
+    listing = service.get(place["uri"]).text
+    service.node.reader.close()
+    check = ("status", "check", "--index", str(place["index"]))
+    assert accord(home, *check, given=listing).code in (0, 1)
+    (first,) = listed(home)
+    assert accord(home, "keys", "rotate").code == 0
+    assert accord(home, "keys", "compromised", first["kid"]).code == 0
+    outcome = accord(home, *check, given=listing)
+    assert (outcome.code, "key.compromised" in outcome.out) == (3, True)
+    assert_refused(accord(home, "log", "verify", "--receipt", str(tmp_path / "r.jws")), "declared compromised", code=2)
+    (home / "keys" / "active").write_text(f"{first['kid']}\n")
+    for command in (("serve",), ("serve", "--workers=2"), ("recognize", *RECOGNIZED), ("keys", "rotate")):
+        assert_refused(accord(home, *command), first["kid"], "accord keys generate --activate")
+    assert accord(home, "keys", "generate", "--activate").code == 0
+    assert accord(home, "verify-receipt", "-", given=receipt_of(home)).code == 0
 
 
 def test_keys_are_listed_in_both_languages(home: Path) -> None:

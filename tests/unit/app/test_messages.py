@@ -75,6 +75,7 @@ PROBLEMS = (
     "keys.",
     "internal.",
     "receipt.too",
+    "receipt.key",
     "row.",
     "file.",
     "import.",

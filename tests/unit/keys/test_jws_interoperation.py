@@ -17,6 +17,7 @@ from keys import base64url
 from keys.algorithms.ecdsa import ES256
 from keys.custody import pem_file
 from keys.custody.pem_file import PemSigner
+from keys.errors import SignatureError
 from keys.jws import sign_compact, verify_compact
 from keys.key_ring import KeyRing
 from keys.public_key import PublicKey
@@ -61,6 +62,20 @@ def test_pyjwt_passes_over_a_key_that_only_we_know(signer: PemSigner) -> None:
     (known,) = jwt.PyJWKSet.from_dict(ring.jwks()).keys
     assert known.key_id == signer.kid
     assert jwt.decode(token, known, algorithms=["ES256"]) == CLAIMS
+
+
+def test_other_software_must_drop_what_is_revoked_itself(signer: PemSigner) -> None:
+    """It does not know the member, which is why the README says so."""
+    ring = KeyRing(keys=(signer.public.compromised(1),))
+    token = sign_compact(json.dumps(CLAIMS).encode(), signer, TYP)
+    with pytest.raises(SignatureError) as caught:
+        verify_compact(token, ring, TYP, ES256_ONLY)
+    assert caught.value.code == "key.compromised"
+    published = ring.jwks()
+    assert jwt.decode(token, jwt.PyJWKSet.from_dict(published).keys[0], algorithms=["ES256"]) == CLAIMS
+    (jwk,) = published["keys"]
+    assert joserfc.jws.deserialize_compact(token, ECKey.import_key(jwk), algorithms=["ES256"])
+    assert [key for key in published["keys"] if "revoked" not in key] == []
 
 
 def test_we_verify_pyjwt(foreign: ec.EllipticCurvePrivateKey, foreign_public: PublicKey) -> None:

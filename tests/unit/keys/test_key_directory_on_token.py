@@ -11,6 +11,7 @@ from keys.custody import pkcs11
 from keys.custody.key_directory import (
     create,
     create_on_token,
+    declare_compromised,
     find_active,
     list_keys,
     load_active,
@@ -21,7 +22,7 @@ from keys.custody.key_directory import (
 )
 from keys.custody.pkcs11 import TokenSigner
 from keys.custody.token import Token
-from keys.errors import CustodyError
+from keys.errors import CustodyError, SignatureError
 from tests.support import softhsm
 
 
@@ -84,6 +85,26 @@ def test_a_retired_key_on_a_token_is_named_no_more(directory: Path, token: Token
     assert caught.value.code == "key.retired"
     # The token still has it, which is what the help says.
     first.public.verify(first.sign(b"message"), b"message")
+    assert load_active_on_token(directory, "test", token) == second
+
+
+def test_a_compromised_key_on_a_token_is_named_no_more(directory: Path, token: Token, first: TokenSigner) -> None:
+    with pytest.raises(CustodyError) as caught:
+        declare_compromised(directory, first.kid, 1)
+    assert caught.value.code == "key.active"
+    second = create_on_token(directory, "test", token, "accord", activate=True)
+    entry = declare_compromised(directory, first.kid, 1)
+    named = directory / f"test-{first.kid}.token.retired"
+    assert (entry.retired, entry.compromised_at, entry.file, entry.place) == (True, 1, named, first.place)
+    assert list_keys(directory)[0] == entry
+    with pytest.raises(SignatureError) as refused:
+        load_ring(directory).find(first.kid)
+    assert refused.value.code == "key.compromised"
+    (directory / "active").write_text(f"{first.kid}\n")
+    with pytest.raises(CustodyError) as caught:
+        load_active_on_token(directory, "test", token)
+    assert caught.value.code == "key.compromised"
+    make_active(directory, "test", second.kid)
     assert load_active_on_token(directory, "test", token) == second
 
 
