@@ -189,7 +189,7 @@ def _proven(case: _Case, best: _Judged) -> ProvenTime:
         instant=case.token.info.latest,
         kind="timestamp",
         digest=case.token.digest,
-        name=case.certificate.subject_text,
+        name=case.certificate.common_name or case.certificate.subject_text,
         path=best.path.certificates,
         lists=tuple(sorted({name for verdict in best.verdicts for name in verdict.crls})),
     )

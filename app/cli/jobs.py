@@ -180,7 +180,8 @@ def _line(outcome: "Outcome", catalogue: "Messages", now: "datetime") -> str:
     from keys.certificate.names import shown
 
     crl = outcome.crl
-    said = {"source": shown(outcome.source), "why": f"{shown(outcome.detail or '')} [{outcome.code}]"}
+    why = catalogue.refusal(outcome.code or "", shown(outcome.detail or ""))
+    said = {"source": shown(outcome.source), "why": f"{why} [{outcome.code}]"}
     if crl is not None:
         said |= {
             "authority": outcome.authority or "-",

@@ -78,7 +78,8 @@ def answer_line(outcome: "AnswerOutcome", catalogue: "Messages") -> str:
     from keys.certificate.names import shown
 
     answer = outcome.answer
-    said = {"source": shown(outcome.source), "why": f"{shown(outcome.detail or '')} [{outcome.code}]"}
+    why = catalogue.refusal(outcome.code or "", shown(outcome.detail or ""))
+    said = {"source": shown(outcome.source), "why": f"{why} [{outcome.code}]"}
     if answer is not None:
         status = catalogue.word(f"ocsp_answer.{answer.status}")
         instant = catalogue.instant(answer.this_update)

@@ -58,7 +58,8 @@ def check(
 
 def _lines(verdict: "StatusVerdict", index: int, catalogue: "Messages") -> list[str]:
     if verdict.claims is None or verdict.status is None:
-        return [catalogue.word("status_list.unknown", why=f"{verdict.why} [{verdict.code}]")]
+        why = f"{catalogue.refusal(verdict.code or '', verdict.why or '')} [{verdict.code}]"
+        return [catalogue.word("status_list.unknown", why=why)]
     said = verdict.claims
     lines = [
         catalogue.word(f"status_list.{verdict.status}"),

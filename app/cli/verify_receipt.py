@@ -33,10 +33,14 @@ def verify(
         _print_json(verdict, notes)
     else:
         word = "receipt.cannot_tell" if verdict.code == KEY_COMPROMISED else "receipt.not_genuine"
-        refusal = [catalogue.word(word, why=f"{verdict.why} [{verdict.code}]")]
+        refusal = [catalogue.word(word, why=_why(verdict, catalogue))]
         for line in (*(refusal if verdict.claims is None else _lines(verdict, catalogue)), *notes):
             typer.echo(line)
     raise typer.Exit(0 if verdict.genuine else 1)
+
+
+def _why(verdict: "ReceiptVerdict", catalogue: "Messages") -> str:
+    return f"{catalogue.refusal(verdict.code or '', verdict.why or '')} [{verdict.code}]"
 
 
 def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[str]:

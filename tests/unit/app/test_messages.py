@@ -35,11 +35,15 @@ def literals(package: object) -> set[str]:
     return found
 
 
+APART = ("key.passphrase", "sm2.", "sm3.", "log.")
+REFUSALS = ("MalformedError", "SignatureError", "AlgorithmError", "FetchError", "AnswerRefused", "_ListRefused")
+
+
 def raised(path: Path) -> set[str]:
     """The codes of the errors that a file raises."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error") and node.args:
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in REFUSALS and node.args:
             code = node.args[0]
             if isinstance(code, ast.Constant) and isinstance(code.value, str) and CODE.fullmatch(code.value):
                 found.add(code.value)
@@ -126,12 +130,13 @@ def test_every_problem_code_has_a_sentence() -> None:
     assert spoken - keys == set()
 
 
-def test_every_refusal_by_keys_has_a_sentence() -> None:
-    """But those of custody, which the operator's commands show, and of what is read when the product starts."""
+def test_every_refusal_has_a_sentence() -> None:
+    """But of custody and of the log, which have words of their own, and of what is read when the product starts."""
     spoken = set[str]()
-    for path in Path(keys.__file__).parent.rglob("*.py"):
-        if "custody" not in path.parts:
-            spoken |= {code for code in raised(path) if not code.startswith(("key.passphrase", "sm2.", "sm3."))}
+    for package in (keys, registry, app):
+        for path in Path(package.__file__ or "").parent.rglob("*.py"):
+            if "custody" not in path.parts:
+                spoken |= {code for code in raised(path) if not code.startswith(APART)}
     spoken |= {code for code in literals(registry) if code.startswith(("timestamp.", "evidence."))}
     assert len(spoken) > 50
     assert spoken - set(catalogue("en")["refusals"]) == {"algorithm_policy.malformed"}
