@@ -19,6 +19,7 @@ SCHEMES = {
     "rsa-2048": "SHA256withRSA",
     "p-256": "SHA256withECDSA",
     "p-384": "SHA384withECDSA",
+    "ed25519": "Ed25519",
 }
 """The scheme that goes with a kind of key, by the name that it has in Java."""
 

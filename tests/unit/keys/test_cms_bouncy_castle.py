@@ -21,14 +21,13 @@ from tests.support import der_writer as der
 from tests.support.bouncy_castle import SCHEMES, Answer, BouncyCastle, BouncyCastleRefused, signing
 from tests.support.cms_writer import Signed, in_ber, message
 from tests.support.pki import AT, NOT_AFTER, NOT_BEFORE
-from tests.support.unsafe_sm2 import DEFAULT_USER_ID
+from tests.support.unsafe_sm2 import DEFAULT_USER_ID, KINDS
 from tests.unit.keys.cms_signers import CONTENT, lock
 from tests.unit.keys.test_cms_openssl import samples
 
 GM = {"type": cms.DATA["gm"], "outer": cms.SIGNED["gm"], "named": "1.2.156.10197.1.301.1"}
-NAMES = {"sm2": "sm2-sm3", "rsa-2048": "rsa-pkcs1-sha256", "p-256": "ecdsa-sha256", "p-384": "ecdsa-sha384"}
 SM2, OTHER = ("sm2", 1), ("sm2", 2)
-RSA, P256, P384 = ("rsa-2048", 1), ("p-256", 1), ("p-384", 1)
+RSA, P256, P384, ED25519 = ("rsa-2048", 1), ("p-256", 1), ("p-384", 1), ("ed25519", 1)
 SHA256_ID, RSA_ID = cms.digest_algorithm("sha256"), der.ALGORITHM_IDENTIFIERS["rsa-pkcs1-sha256"]
 SECONDS = int(AT.timestamp())
 SHA256, SM3 = cms.DIGEST_OIDS["sha256"], cms.DIGEST_OIDS["sm3"]
@@ -47,6 +46,8 @@ SIGNED: dict[str, tuple[tuple[tuple[str, int], ...], dict[str, Any]]] = {
     "beside RSA": ((SM2, RSA), {}),
     "beside ECDSA, as a stream": ((P256, SM2, P384), {"stream": True}),
     "beside RSA without attributes": ((RSA, SM2), {"direct": True}),
+    "beside Ed25519": ((SM2, ED25519), {}),
+    "beside Ed25519 without attributes": ((ED25519, SM2), {"direct": True}),
     "key identifier": ((SM2, P256), {"keyid": True}),
     "cades sha256": ((SM2,), {"cades": SHA256}),
     "cades sm3, two": ((SM2, OTHER), {"cades": SM3}),
@@ -70,7 +71,7 @@ def signed(bouncy_castle: BouncyCastle, name: str, **changes: Any) -> bytes:
 
 
 def everybody() -> list[bytes]:
-    return [lock(*each).der for each in (SM2, OTHER, RSA, P256, P384)]
+    return [lock(*each).der for each in (SM2, OTHER, RSA, P256, P384, ED25519)]
 
 
 def judged(bouncy_castle: BouncyCastle, data: bytes, *, detached: bool = False, content: bytes = CONTENT) -> Answer:
@@ -157,7 +158,7 @@ def test_what_it_signs_is_verified(bouncy_castle: BouncyCastle, name: str) -> No
     assert read.content == (None if detached else CONTENT)
     assert {certificate.der for certificate in read.certificates} == {lock(*each).der for each in who}
     signers = who[: len(who) - how.get("counter", 0)]
-    assert sorted(signer.scheme.name for signer in read.signers) == sorted(NAMES[kind] for kind, _ in signers)
+    assert sorted(signer.scheme.name for signer in read.signers) == sorted(KINDS[kind] for kind, _ in signers)
     for signer in read.signers:
         assert signer.claimed_time == (None if "direct" in how else AT)
         assert (signer.signed_attributes is None) == ("direct" in how)
@@ -194,7 +195,7 @@ WAYS = ("direct", "detached", "definite", "stream", "keyid", "bare")
 
 @given(
     content=st.binary(max_size=3000),
-    who=st.lists(st.sampled_from((SM2, OTHER, P256, P384)), min_size=1, max_size=3, unique=True),
+    who=st.lists(st.sampled_from((SM2, OTHER, P256, ED25519)), min_size=1, max_size=3, unique=True),
     ways=st.sets(st.sampled_from(WAYS)),
     cades=st.sampled_from((None, SHA256, SM3)),
     dialect=st.sampled_from(({}, GM)),
@@ -275,7 +276,7 @@ WRITTEN: dict[str, Callable[[], bytes]] = {
     "detached": lambda: message(None, by(at=AT), over=CONTENT),
     "without attributes": lambda: message(CONTENT, by(attributes=False)),
     "without attributes, detached": lambda: message(None, by(attributes=False), over=CONTENT),
-    "several": lambda: message(CONTENT, by(at=AT), by(2), Signed(by=lock("rsa-2048")), Signed(by=lock("p-384"))),
+    "several": lambda: message(CONTENT, by(at=AT), by(2), *(Signed(by=lock(*each)) for each in (RSA, P384, ED25519))),
     "by key identifier": lambda: message(CONTENT, by(by_key_id=True), version=3),
     "with NULL for parameters": lambda: message(CONTENT, by(signature_algorithm=der.SM2_SM3_WITH_NULL)),
     "cades sm3": lambda: message(CONTENT, certified(at=AT)),

@@ -16,6 +16,7 @@ from tests.support.bouncy_castle import SCHEMES, BouncyCastle, BouncyCastleRefus
 from tests.support.der_writer import REASONS
 from tests.support.ocsp import DIGEST_OIDS, Asked, Responder, Said, asked
 from tests.support.pki import AT, Authority, Issued, unit
+from tests.unit.keys.test_cms_openssl import samples
 
 NONCE = bytes(range(32))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -125,6 +126,16 @@ def test_what_it_answers_wrongly_is_not_believed(bouncy_castle: BouncyCastle, de
         with pytest.raises(KeysError):
             verify_ocsp(parse_ocsp(wrong), issuer, AT)
     assert answer_about(parse_ocsp(data), world.issuer, world.issuer) is None
+
+
+@pytest.mark.parametrize("delegated", [False, True])
+def test_not_a_bit_of_it_can_be_changed(bouncy_castle: BouncyCastle, delegated: bool) -> None:
+    world = world_of("sm2")
+    data = answered(bouncy_castle, world, "revoked", "keyCompromise", delegated=delegated, nonce=NONCE)
+    verify_ocsp(parse_ocsp(data), world.issuer, AT)
+    for damaged in samples(data, 100):
+        with pytest.raises(KeysError):
+            verify_ocsp(parse_ocsp(damaged), world.issuer, AT)
 
 
 def signed(bouncy_castle: BouncyCastle, world: World, data: bytes, delegated: bool) -> bool:

@@ -17,6 +17,7 @@ from tests.support.bouncy_castle import BouncyCastle, BouncyCastleRefused, signi
 from tests.support.pki import AT
 from tests.support.timestamps import CONTENT, DIGESTS, Clock, clock, hashed, response
 from tests.support.tsa import LIES, standing_clock
+from tests.unit.keys.test_cms_openssl import samples
 
 NONCE = 0x8000000000000001
 SECONDS = int(AT.timestamp())
@@ -97,6 +98,27 @@ def test_what_it_gives_is_proven(bouncy_castle: BouncyCastle, kind: str, digest:
         with pytest.raises(KeysError):
             proven(answer, digest, **error)
     assert not judged(bouncy_castle, answer, asked_by_it(bouncy_castle, digest, NONCE + 1), made.certificate.der)
+
+
+def test_what_we_accept_damaged_it_accepts_too(bouncy_castle: BouncyCastle) -> None:
+    made = clock("sm2")
+    certificate = parse_certificate(made.certificate.der)
+    request = write_request("sm3", hashed("sm3", CONTENT), NONCE, certificates=False)
+    whole = read_response(replied(bouncy_castle, made, request, "sm3"))
+    assert parse_token(whole).certificates == ()
+
+    def accepted(data: bytes) -> bool:
+        try:
+            verify_token(parse_token(data), Octets(CONTENT), certificate)
+        except KeysError:
+            return False
+        return True
+
+    assert accepted(whole)
+    found = [data for data in samples(whole, 200) if accepted(data)]
+    assert len(found) < 20
+    for data in found:
+        assert judged(bouncy_castle, response(data), request, certificate.der), data.hex()
 
 
 @pytest.mark.parametrize("digest", DIGESTS)
