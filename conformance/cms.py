@@ -83,8 +83,6 @@ def _shown(read: SignedData) -> list[Certificate]:
 
 
 def _verify(read: SignedData, shown: list[Certificate], content: bytes) -> None:
-    if read.broken:
-        raise KeysError(read.broken[0].code, read.broken[0].detail)
     if len(shown) != len(read.signers):
         raise KeysError("cms.certificate_other", "a signer's certificate is not inside")
     for signer, certificate in zip(read.signers, shown, strict=True):

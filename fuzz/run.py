@@ -1,10 +1,12 @@
 """A run of one target: its corpus, the process that fuzzes it, and what that came to."""
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
@@ -68,10 +70,12 @@ def fuzz(target: Target, seconds: int, place: Path = PLACE) -> Outcome:
     findings.mkdir(parents=True, exist_ok=True)
     known = set(findings.iterdir())
     plant(target, folder / "corpus")
-    with (folder / "log").open("w", encoding="utf-8") as log:
+    with (folder / "log").open("w", encoding="utf-8") as log, TemporaryDirectory(prefix="accord-fuzz-") as scratch:
         done = subprocess.run(
             command(target, folder, seconds),
             cwd=ROOT,
+            # The process ends without a chance to tidy up.
+            env={**os.environ, "TMPDIR": scratch},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

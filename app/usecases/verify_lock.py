@@ -105,7 +105,7 @@ class LockVerifier:
 def _signer(octets: bytes, question: Question) -> tuple[Signer, Question]:
     """The one signer of a CMS message, and the question about his certificate. Raises `QueryRefused`."""
     message = read_cms(octets)
-    if len(message.signers) + len(message.broken) > 1:
+    if len(message.signers) > 1:
         params = {"limit": "1"}
         raise QueryRefused(Fault(pointer="/signature", code="document.too_many_signers", params=params))
     given = (*([question.certificate] if question.certificate else []), *question.chain, *message.certificates)

@@ -95,7 +95,7 @@ def read_message(
         if request.content is None:
             raise _refused("/content", "document.content_missing")
         return None, request.content, [(None, request.certificate)]
-    message = read_cms(request.signature)
+    message = read_cms(request.signature, tolerant=True)
     if len(message.signers) + len(message.broken) > MAX_SIGNERS:
         raise _refused("/signature", "document.too_many_signers", limit=str(MAX_SIGNERS))
     # Anybody can put another certificate of the same number into a message: what the asker holds goes before it.
@@ -116,10 +116,10 @@ def certificates_of(request: SignatureRequest) -> list[Certificate]:
     return list(dict.fromkeys(certificate for _, certificate in found if certificate is not None))
 
 
-def read_cms(octets: bytes) -> SignedData:
-    """A message with at least one signer. Raises `QueryRefused` with what it is instead."""
+def read_cms(octets: bytes, *, tolerant: bool = False) -> SignedData:
+    """A message with at least one signer; as `parse_cms`. Raises `QueryRefused` with what it is instead."""
     try:
-        return parse_cms(octets)
+        return parse_cms(octets, tolerant=tolerant)
     except KeysError as error:
         raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=detail_of(error)) from None
 

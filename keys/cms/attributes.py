@@ -25,6 +25,7 @@ _MAX_ELSEWHERE = 4096  # signed attributes that other software may have let some
 _MAX_IDS = 16  # certificates that one ESS attribute names
 
 _SINGLE = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, PROTECTION, CERTIFICATE_V1, CERTIFICATE_V2)
+_UNSIGNED_ONLY = frozenset((COUNTERSIGNATURE, TIMESTAMP))
 _EXPLICIT_ATTRIBUTES = 0xA0
 
 
@@ -57,6 +58,8 @@ def read_signed(element: Element, algorithms: tuple[Element, Element], oddities:
         if oid in found:
             raise MalformedError("cms.attribute_duplicate", f"signed attribute {oid} is there twice")
         found[oid] = values
+    if not _UNSIGNED_ONLY.isdisjoint(found):
+        oddities.append("attribute.misplaced")  # and not read: RFC 5652 §11.4, RFC 3161 appendix A
     singles = {oid: _single(oid, found[oid]) for oid in _SINGLE if oid in found}
     for oid, reader in _READERS.items():
         if oid in singles:
@@ -66,8 +69,10 @@ def read_signed(element: Element, algorithms: tuple[Element, Element], oddities:
     return said
 
 
-def read_unsigned(element: Element) -> Mapping[str, list[Element]]:
+def read_unsigned(element: Element, oddities: list[str]) -> Mapping[str, list[Element]]:
     """Reads [1] IMPLICIT SET OF Attribute: the values of those understood, by type, of several of one type all.
+
+    What counts only where it is signed is passed over, and told (RFC 5652 §11.1 to §11.3).
 
     Raises MalformedError "der.malformed", "cms.too_large".
     """
@@ -75,6 +80,8 @@ def read_unsigned(element: Element) -> Mapping[str, list[Element]]:
     for oid, values in map(_attribute, listed(element, 0xA1, MAX_ATTRIBUTES, "unsigned attributes")):
         if oid in found:
             found[oid] += _values(values)
+        elif oid in _SINGLE:
+            oddities.append("attribute.misplaced")
     return found
 
 

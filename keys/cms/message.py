@@ -60,8 +60,8 @@ class SignedData(Struct, frozen=True, kw_only=True):
 
     `dialect` is "rfc5652" or "gm". `content_type` is an object identifier. `content` is None where it is detached.
     `certificates` are those inside that can be read, which are hints only; `unread` is how many cannot. Lists and
-    answers about revocation inside are passed over. `signers` are those that can be verified, at least one; `broken`
-    are the others: whoever passes a message on can add a signer to it. `oddities` are stable codes; a signer has its
+    answers about revocation inside are passed over. `signers` is never empty; `broken` are those set apart, whose
+    signatures cannot be right: whoever passes a message on can add some. `oddities` are stable codes; a signer has its
     own.
     """
 
@@ -84,11 +84,14 @@ class SignedData(Struct, frozen=True, kw_only=True):
         return [("dialect", self.dialect), ("signers", len(self.signers)), ("digest", self.digest)]
 
 
-def parse_cms(data: bytes, limit: int = MAX_LENGTH) -> SignedData:
+def parse_cms(data: bytes, limit: int = MAX_LENGTH, *, tolerant: bool = False) -> SignedData:
     """Reads a message in DER, or in BER as streaming signers write it, of at most `limit` bytes.
 
+    One signer who breaks a rule refuses the message; `tolerant` sets him apart as `broken`, for a caller who judges
+    each signer by himself.
+
     Raises MalformedError "cms.malformed", "cms.too_large", "cms.not_signed" (the detail names what it is),
-    "cms.no_signer" (certificates only); and, where every signer breaks a rule, as the first of them does:
+    "cms.no_signer" (certificates only); and for the first signer who breaks a rule, if `tolerant` where all do:
     "cms.algorithm_mismatch", "cms.attribute_duplicate", "cms.attributes_missing",
     "cms.content_type_wrong", "cms.content_is_attributes", "signature.algorithm_malformed"; AlgorithmError
     "signature.algorithm_unknown".
@@ -98,19 +101,19 @@ def parse_cms(data: bytes, limit: int = MAX_LENGTH) -> SignedData:
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     try:
         try:
-            return _content_info(data, digest)
+            return _content_info(data, digest, tolerant)
         except MalformedError as error:
             if error.code != "der.malformed":
                 raise
         # RFC 5652 §5.4: signed is the DER of the attributes, even where BER was sent.
-        return _content_info(ber.definite(data), digest)
+        return _content_info(ber.definite(data), digest, tolerant)
     except MalformedError as error:
         if error.code != "der.malformed":
             raise
         raise MalformedError("cms.malformed", error.detail) from error
 
 
-def _content_info(data: bytes, digest: str) -> SignedData:
+def _content_info(data: bytes, digest: str, tolerant: bool) -> SignedData:
     fields = parts_of(der.parse(data), der.SEQUENCE, 1, 2)
     kind = der.oid(fields[0])
     dialect = _SIGNED.get(kind)
@@ -120,7 +123,7 @@ def _content_info(data: bytes, digest: str) -> SignedData:
         raise MalformedError("cms.not_signed", f"{what}, not signed data")
     if len(fields) != 2:
         raise MalformedError("der.malformed", "signed data without contents")
-    return _signed_data(_explicit(fields[1]), dialect, digest)
+    return _signed_data(_explicit(fields[1]), dialect, digest, tolerant)
 
 
 def _explicit(element: Element) -> Element:
@@ -129,7 +132,7 @@ def _explicit(element: Element) -> Element:
     return der.inside(element)
 
 
-def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
+def _signed_data(element: Element, dialect: str, digest: str, tolerant: bool) -> SignedData:
     """Reads SignedData (RFC 5652 §5.1)."""
     version, digests, encapsulated, *rest = parts_of(element, der.SEQUENCE, 4, 6)
     der.integer(version)
@@ -145,7 +148,7 @@ def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
     found = listed(rest[0], der.SET, MAX_SIGNERS, "signers")
     if not found:
         raise MalformedError("cms.no_signer", "nobody signed it: it only carries certificates")
-    signers, broken = _signers(found, _announced(digests), content_type, content)
+    signers, broken = _signers(found, _announced(digests), content_type, content, tolerant)
     other = content_type in DATA.values() and content_type != DATA[dialect]
     return SignedData(
         dialect=dialect,
@@ -161,9 +164,13 @@ def _signed_data(element: Element, dialect: str, digest: str) -> SignedData:
 
 
 def _signers(
-    elements: Iterable[Element], announced: Container[str | None], content_type: str, content: bytes | None
+    elements: Iterable[Element],
+    announced: Container[str | None],
+    content_type: str,
+    content: bytes | None,
+    tolerant: bool,
 ) -> tuple[tuple[Signer, ...], tuple[BrokenSigner, ...]]:
-    """Those who keep the rules, and those who do not. Raises what the first of them breaks where nobody keeps them."""
+    """Those who keep the rules, and those who do not. Raises for these unless `tolerant` and somebody keeps them."""
     signers, broken = list[Signer](), list[AlgorithmError | MalformedError]()
     for element in elements:
         try:
@@ -174,7 +181,7 @@ def _signers(
             _hold(signer, content_type, content)
             signers.append(signer)
         except (AlgorithmError, MalformedError) as error:
-            if error.code in _WHOLE:
+            if error.code in _WHOLE or not tolerant:
                 raise
             broken.append(error)
     if not signers:

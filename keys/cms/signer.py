@@ -77,7 +77,7 @@ def read_signer(element: Element, *, nested: bool = False) -> Signer:
         raise MalformedError("cms.attributes_missing", "signed attributes without messageDigest")
     if nested and said is not None and said.content_type is not None:
         oddities.append("countersignature.content_type")  # RFC 5652 §11.4 has none, Authenticode writes one
-    unsigned = attributes.read_unsigned(rest[2]) if len(rest) == 3 else {}
+    unsigned = attributes.read_unsigned(rest[2], oddities) if len(rest) == 3 else {}
     signature = der.octet_string(rest[1])
     timestamps = _timestamps(unsigned.get(attributes.TIMESTAMP, []))
     countersigners = _countersigners(unsigned.get(attributes.COUNTERSIGNATURE, []), nested, oddities)

@@ -59,9 +59,8 @@ def parse_token(data: bytes) -> TimestampToken:
         raise MalformedError(code, error.detail) from error
     if signed.content_type != _TST_INFO:
         raise MalformedError("timestamp.not_a_token", f"signed data of the type {signed.content_type}")
-    count = len(signed.signers) + len(signed.broken)
-    if count != 1:
-        detail = f"{count} signers; a token has the signature of its authority only"
+    if len(signed.signers) != 1:
+        detail = f"{len(signed.signers)} signers; a token has the signature of its authority only"
         raise MalformedError("timestamp.not_a_token", detail)
     if signed.content is None:
         raise MalformedError("timestamp.not_a_token", "the timestamp itself is not inside")

@@ -351,7 +351,7 @@ def test_a_challenge_may_be_answered_in_cms(desk: SigningDesk) -> None:
     assert codes(client.verify(stale))[:2] == ("not_recognized", "signature.wrong")
     two = message(None, Signed(by=lock), Signed(by=lock, only=()), over=other.to_be_signed)
     refused = client.verify(client.answered(other, lock, signature=text(two), signature_format="cms"))
-    assert_problem(refused, 422, "document.too_many_signers", "/signature")
+    assert_problem(refused, 422, "document.malformed", "/signature")
 
 
 # What is refused

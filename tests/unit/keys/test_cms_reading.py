@@ -258,6 +258,21 @@ ODD: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("signing_time.variant",),
     ),
+    "a time that nobody signed": (
+        message(CONTENT, Signed(by=lock(), unsigned=(cms.signing_time(AT), cms.message_digest(bytes(32))))),
+        (),
+        ("attribute.misplaced",),
+    ),
+    "a timestamp that was signed": (
+        message(CONTENT, Signed(by=lock(), more=(cms.attribute(cms.TIMESTAMP, NULL),))),
+        (),
+        ("attribute.misplaced",),
+    ),
+    "a countersignature that was signed": (
+        message(CONTENT, Signed(by=lock(), more=(cms.attribute(cms.COUNTERSIGNATURE, NULL),))),
+        (),
+        ("attribute.misplaced",),
+    ),
     "a time that is none": (message(CONTENT, Signed(by=lock(), at=NULL)), (), ("signing_time.unreadable",)),
 }
 
@@ -265,7 +280,10 @@ ODD: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", ODD)
 def test_what_is_odd_is_told_and_verified(name: str) -> None:
     data, oddities, of_signer = ODD[name]
-    assert (parse_cms(data).oddities, only_signer(data).oddities) == (oddities, of_signer)
+    read = only_signer(data)
+    assert (parse_cms(data).oddities, read.oddities) == (oddities, of_signer)
+    assert (read.timestamps, read.countersignatures) == ((), ())
+    assert read.claimed_time in (None, AT)
     verified(data)
 
 
