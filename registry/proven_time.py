@@ -116,10 +116,21 @@ def proven_by_timestamp(
 
 
 def _judged(case: _Case, path: Path) -> _Judged:
-    return _Judged(path=path, verdicts=tuple([_verdict(case, *step) for step in pairwise(path.certificates)]))
+    below = (None, *path.certificates)
+    steps = zip(pairwise(path.certificates), below, strict=False)
+    return _Judged(path=path, verdicts=tuple([_verdict(case, *step, lower) for step, lower in steps]))
 
 
-def _verdict(case: _Case, certificate: Certificate, issuer: Certificate) -> RevocationVerdict:
+def _there_at(case: _Case, certificate: Certificate) -> datetime | None:
+    """By when a certificate is proven to have existed: with the token, if that has it inside or signs its hash."""
+    inside = certificate == case.certificate or certificate in case.token.certificates
+    return case.existed_at if inside else None
+
+
+def _verdict(
+    case: _Case, certificate: Certificate, issuer: Certificate, below: Certificate | None
+) -> RevocationVerdict:
+    """What the lists say of a certificate on the path, whose key signed the token, or the certificate below it."""
     # RFC 5280 4.2.1.3: without cRLSign its lists say nothing.
     may_sign = issuer.key_usage is None or "cRLSign" in issuer.key_usage
     return judge(
@@ -132,7 +143,7 @@ def _verdict(case: _Case, certificate: Certificate, issuer: Certificate) -> Revo
         policy=case.limits,
         distribution_points=certificate.distribution_points,
         is_ca=certificate.is_ca,
-        proven_time=case.existed_at,
+        proven_time=case.existed_at if below is None else _there_at(case, below),
         # Of a responder who may have been revoked himself the answer counts for nothing here.
         answers=case.revocation.answers_of(issuer, case.known_at, certificate),
     )
@@ -144,17 +155,23 @@ def _algorithms(case: _Case, path: Path, policy: AlgorithmPolicy) -> str | None:
     The hash of its certificate that an authority signs may be by SHA-1 (RFC 5816 2.2): nobody can make another
     certificate of the same hash.
     """
-    at = case.known_at if case.existed_at is None else min(case.known_at, case.existed_at)
+    at = _earlier(case, case.existed_at)
     digests = (case.token.info.digest_name, case.token.signer.digest)
     refusals = [digest_allowed(policy, name, at) for name in digests]
-    refusals += [allowed(policy, scheme, key, at) for scheme, key in _signatures(case, path)]
+    refusals += [allowed(policy, *signature) for signature in _signatures(case, path)]
     return next((why for why in refusals if why is not None), None)
 
 
-def _signatures(case: _Case, path: Path) -> Iterator[tuple[SignatureScheme, VerifyingKey]]:
-    yield case.token.signer.scheme, load_key(case.certificate.spki)
+def _signatures(case: _Case, path: Path) -> Iterator[tuple[SignatureScheme, VerifyingKey, datetime]]:
+    """The signatures of the token and of the path, each with when it must be worth something."""
+    yield case.token.signer.scheme, load_key(case.certificate.spki), _earlier(case, case.existed_at)
     for subject, issuer in pairwise(path.certificates):
-        yield scheme_from_identifier(subject.signature_algorithm), load_key(issuer.spki)
+        at = _earlier(case, _there_at(case, subject))
+        yield scheme_from_identifier(subject.signature_algorithm), load_key(issuer.spki), at
+
+
+def _earlier(case: _Case, proven: datetime | None) -> datetime:
+    return case.known_at if proven is None else min(case.known_at, proven)
 
 
 def _revocation(best: _Judged) -> Refusal | None:

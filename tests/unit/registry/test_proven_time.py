@@ -210,6 +210,23 @@ def test_a_proof_of_the_token_itself_outlives_a_later_revocation(
     assert isinstance(found, ProvenTime) is good
 
 
+def test_a_proof_of_the_token_is_none_of_an_authority_that_is_not_in_it() -> None:
+    """Who steals a high authority's key later can put another below it, whose clock told any time before."""
+    root = Authority.root("p-256", "测试时间根CA")
+    high = root.subordinate("测试时间上级CA")
+    low = high.subordinate("测试时间下级CA")
+    made = Clock(certificate=low.issue(clock_spec()), issuer=low)
+    dates = {"this_update": AT + 2 * DAY, "next_update": AT + 60 * DAY}
+    shelf = Shelf().add(root, root.crl((high.certificate.revoked(AT + DAY, reason="keyCompromise"),), **dates))
+    shelf.add(high, high.crl((), **dates)).add(low, low.crl((), **dates))
+    own, lower = made.certificate.der, low.certificate.der
+    given = {"anchors": [certificate_of(root)], "hints": (certificate_of(high), certificate_of(low))}
+    archived = given | {"existed_at": AT + 0.5 * DAY}
+    assert refused(made, made.token(certificates=(own,)), shelf, **archived) == "revocation.compromised_later"
+    assert proven(made, made.token(certificates=(own, lower)), shelf, **archived).instant == AT
+    assert refused(made, made.token(certificates=(own, lower)), shelf, **given) == "revocation.compromised_later"
+
+
 def test_a_compromise_that_reaches_back_counts_from_then() -> None:
     entry = revoked(clock(), 1, "keyCompromise", invalidity=AT - DAY)
     shelf = lists(clock(), entry, this_update=AT + 2 * DAY)
