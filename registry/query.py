@@ -212,8 +212,9 @@ def read_certificate_member(members: Members, path: str, value: Any) -> Certific
         try:
             return read_certificate(value)
         except KeysError as error:
-            code = f"query.{_CERTIFICATE_FAULTS.get(error.code, 'certificate_malformed')}"
-            params = {"why": detail_of(error)}
+            own = _CERTIFICATE_FAULTS.get(error.code)
+            code = f"query.{own or 'certificate_malformed'}"
+            params = {"why": error.detail if own else detail_of(error)}
     members.faults.append(Fault(pointer=f"{members.pointer}/{path}", code=code, params=params))
     return None
 

@@ -21,7 +21,7 @@ from keys.errors import KeysError
 from keys.jws import Verified, verify_compact
 from registry.canonical import canonical_json, digest
 from registry.credential import Attestation
-from registry.errors import CanonicalError, Detail, Fault, StatementRefused, detail_of
+from registry.errors import CanonicalError, Fault, StatementRefused
 from registry.issuer import ALGORITHMS, KeyRegister
 from registry.period import format_local
 from registry.query import pointer_token
@@ -69,7 +69,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     attestation: Attestation
 
 
-def refused(code: str, pointer: str = "", **params: str | Detail) -> StatementRefused:
+def refused(code: str, pointer: str = "", **params: str) -> StatementRefused:
     """A refusal with one fault; the pointer goes on into the claims."""
     return StatementRefused(Fault(pointer=f"/statement{pointer}", code=code, params=params))
 
@@ -134,11 +134,11 @@ def check_key(
 
 def _verified(token: str, keys: KeyRegister) -> Verified:
     if keys.ring is None:
-        raise refused("statement.key_unknown", why=Detail(code="key.unknown", text="no issuer has a key yet"))
+        raise refused("statement.key_unknown", why="no issuer has a key yet")
     try:
         return verify_compact(token, keys.ring, STATEMENT_TYPE, ALGORITHMS)
     except KeysError as error:
-        raise refused(_REFUSALS.get(error.code, "statement.malformed"), why=detail_of(error)) from None
+        raise refused(_REFUSALS.get(error.code, "statement.malformed"), why=error.detail) from None
 
 
 def _claims(payload: bytes) -> dict[str, Any]:

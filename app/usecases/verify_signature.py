@@ -121,7 +121,9 @@ def read_cms(octets: bytes, *, tolerant: bool = False) -> SignedData:
     try:
         return parse_cms(octets, tolerant=tolerant)
     except KeysError as error:
-        raise _refused("/signature", _NAMES.get(error.code, "document.malformed"), why=detail_of(error)) from None
+        if error.code in _NAMES:
+            raise _refused("/signature", _NAMES[error.code], why=error.detail) from None
+        raise _refused("/signature", "document.malformed", why=detail_of(error)) from None
 
 
 def _content(message: SignedData, given: Content | None, signers: Sequence[Certificate]) -> Content:
@@ -198,7 +200,7 @@ def _refuse_insufficient(documents: Sequence[tuple[Certificate | None, DocumentS
     for certificate, document in documents:
         why = None if certificate is None else insufficient(document, certificate)
         if why is not None:
-            raise _refused("/digest_kind", "digest.insufficient", why=Detail(code="digest.insufficient", text=why))
+            raise _refused("/digest_kind", "digest.insufficient", why=why)
 
 
 def _digests(content: Content, documents: Sequence[DocumentSignature]) -> dict[str, str]:
