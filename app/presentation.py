@@ -15,7 +15,7 @@ from registry.credential import CredentialState, Event, Subject, standing
 from registry.decision import Decision
 from registry.document import LocalText
 from registry.dossier import HeldCredential
-from registry.errors import Fault
+from registry.errors import Detail, Fault
 from registry.field import Field
 from registry.finding import Reason
 from registry.holder import issuer_of, shown_subject
@@ -251,8 +251,10 @@ def answer_view(decision: Decision, messages: Messages, origin: Origin) -> dict[
 
 
 def fault_view(fault: Fault, messages: Messages) -> dict[str, str]:
-    """One fault of a refused query."""
-    return {"pointer": fault.pointer, "code": fault.code, "detail": messages.problem(fault.code, fault.params)}
+    """One fault of a refused query; `technical` is for who has to mend it."""
+    said = {"pointer": fault.pointer, "code": fault.code, "detail": messages.problem(fault.code, fault.params)}
+    technical = [value.text for value in fault.params.values() if isinstance(value, Detail)]
+    return said | ({"technical": "; ".join(technical)} if technical else {})
 
 
 def _field_view(field: Field, messages: Messages) -> dict[str, Any]:

@@ -4,7 +4,12 @@ from typing import Any
 
 from app.messages import Messages
 from app.presentation import answer_view, certificate_view, checks_view, path_view, reason_view
+from keys.algorithms.schemes import load_key
+from keys.certificate import Certificate
+from keys.errors import KeysError
+from registry.evidence import DocumentSignature
 from registry.receipt import Origin, proven_time, signature_statement, time_source, time_statement
+from registry.shown_signature import scheme_of
 from registry.signers import Countersigned, Requirement, SignatureAnswer, SignerAnswer
 
 
@@ -41,7 +46,7 @@ def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
         "role": signer.signed.role,
         "decision": signer.signed.outcome,
         "signature": None if document is None else document.name,
-        "scheme": None if said is None else said.scheme.name,
+        "scheme": None if document is None else _scheme(document, signer.certificate),
         "claimed_time": None if said is None else said.claimed_time,
         "proven_time": None,
         "evidence": [],
@@ -70,9 +75,19 @@ def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
                 "message": messages.refusal(entry.code),
                 "detail": entry.detail,
             }
-            for entry in refused
+            for entry in (*refused, *signer.unused)
         ],
     }
+
+
+def _scheme(document: DocumentSignature, certificate: Certificate | None) -> str | None:
+    """What it is signed by; of a bare signature that follows from the certificate's key."""
+    if document.signer is not None or certificate is None:
+        return None if document.signer is None else document.signer.scheme.name
+    try:
+        return scheme_of(document, load_key(certificate.spki)).name
+    except KeysError:
+        return None
 
 
 def _countersigned(entry: Countersigned) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from keys.errors import KeysError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """Why something technical does not hold: the code of an error, and an English detail for who has to mend it."""
+    """Why something technical does not hold: the code of an error, and an English detail for who has to mend it.
 
-    code: str
+    `code` is empty where the sentence around it says all that the code would.
+    """
+
     text: str
+    code: str = ""
 
     def __str__(self) -> str:
         return self.text

@@ -47,7 +47,9 @@ def established(
         limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
     )
     found = _found(document, judged, query)
-    if not dated and found.proven is not None:
+    if dated:
+        found = replace(found, named=query.valid_at)
+    elif found.proven is not None:
         query = replace(query, valid_at=min(found.proven.instant, query.known_at))
     return query, replace(evidence, established=found)
 

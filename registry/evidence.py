@@ -48,9 +48,9 @@ class ProvenTime(Struct, frozen=True, kw_only=True):
 
 
 class RefusedEvidence(Struct, frozen=True, kw_only=True):
-    """Evidence of a time that proves nothing, and why: a stable code and an English detail."""
+    """Evidence that proves nothing, and why: a stable code and an English detail."""
 
-    kind: Literal["timestamp", "receipt"]
+    kind: Literal["timestamp", "receipt", "ocsp"]
     digest: str
     code: str
     detail: str
@@ -112,10 +112,14 @@ class RevocationEvidence(Protocol):
 
 
 class Established(Struct, frozen=True, kw_only=True):
-    """What evidence establishes about when a signature was made: the earliest instant that is proven, if any is."""
+    """What evidence establishes about when a signature was made: the earliest instant that is proven, if any is.
+
+    `named` is the instant for which the asker wants to know, None where he leaves that to what is proven.
+    """
 
     proven: ProvenTime | None
     refused: tuple[RefusedEvidence, ...]
+    named: datetime | None = None
 
 
 class LockEvidence(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ from registry.jurisdiction import Authority, office_for
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
-from registry.shown_signature import by_deadline, scheme_of, verify_shown
+from registry.shown_signature import by_time, other_content, scheme_of, verify_shown
 from registry.stapled import brought_along
 from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 
@@ -83,6 +83,11 @@ class LockCase(Struct, frozen=True, kw_only=True):
     policy: Policy
     certificate: Certificate
     evidence: LockEvidence
+
+    @property
+    def about(self) -> str:
+        """The variant of what is said: of a lock, or of one that signed a document, where a proof of time may help."""
+        return "document" if isinstance(self.evidence.shown, DocumentSignature) else "certificate"
 
     def finding(self, check: str, result: Result, code: str, variant: str = "", params: Params = NO_PARAMS) -> Finding:
         """A finding with the law on the check and the office to ask."""
@@ -159,18 +164,25 @@ def _algorithms(case: LockCase, path: Path | None) -> Finding:
         return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": detail_of(error)})
     known_at = case.query.known_at
     signed_at = _signed_at(case) or known_at
+    why = allowed(case.policy.algorithms.rules, scheme, own, signed_at)
+    if why is not None:
+        return _not_allowed(case, why, "document" if case.about == "document" else "")
     # Most paths are of one kind of key throughout, of which it is asked once.
     kinds: dict[tuple[str, str, int, str | None, datetime], tuple[SignatureScheme, VerifyingKey]] = {
         (entry.name, key.family, key.bits, key.curve, _there_at(case, subject) or known_at): (entry, key)
         for subject, (entry, key) in zip(certificates, signed, strict=False)
     }
-    kinds.setdefault((scheme.name, own.family, own.bits, own.curve, signed_at), (scheme, own))
+    kinds.pop((scheme.name, own.family, own.bits, own.curve, signed_at), None)
     for (*_, instant), (entry, key) in kinds.items():
         why = allowed(case.policy.algorithms.rules, entry, key, instant)
         if why is not None:
-            refused = Detail(code="signature.algorithm_not_allowed", text=why)
-            return case.finding("format", "failed", "signature.algorithm_not_allowed", "", {"why": refused})
+            return _not_allowed(case, why)
     return _passed("format", "lock.readable")
+
+
+def _not_allowed(case: LockCase, why: str, variant: str = "") -> Finding:
+    refused = Detail(code="signature.algorithm_not_allowed", text=why)
+    return case.finding("format", "failed", "signature.algorithm_not_allowed", variant, {"why": refused})
 
 
 def _signed_at(case: LockCase) -> datetime | None:
@@ -201,10 +213,12 @@ def _signature(case: LockCase) -> Finding:
     except KeysError as error:
         if not document:
             return case.finding("signature", "failed", "signature.wrong")
-        variant = "document" if error.code == "signature.wrong" else "form"
+        variant = "form"
+        if error.code == "signature.wrong":
+            variant = "content" if isinstance(shown, DocumentSignature) and other_content(shown) else "document"
         return case.finding("signature", "failed", "signature.wrong", variant, {"why": detail_of(error)})
     if isinstance(shown, DocumentSignature):
-        result, code, variant, params = by_deadline(shown, None if established is None else established.proven)
+        result, code, variant, params = by_time(shown, established)
         return case.finding("signature", result, code, variant, params)
     return _passed("signature", "signature.verified")
 
@@ -307,7 +321,7 @@ def _status(case: LockCase, found: Revocation | None) -> Finding:
         params: Params = {"effective_at": verdict.entry.effective_at, "reason": verdict.entry.reason or "unspecified"}
         if verdict.reason == "status.suspended":
             return case.finding("status", "failed", "status.suspended", "certificate", params)
-        variant = "compromise" if verdict.entry.reason in COMPROMISES else "certificate"
+        variant = "compromise" if verdict.entry.reason in COMPROMISES else case.about
         return case.finding("status", "failed", "status.revoked", variant, params)
     return case.finding("status", "indeterminate", *_unclear(found))
 
@@ -338,7 +352,7 @@ def _validity(case: LockCase) -> Finding:
         params: Params = {"valid_from": certificate.not_before}
         return case.finding("validity", "failed", "validity.not_yet", "certificate", params)
     if valid_at > certificate.not_after:
-        return case.finding("validity", "failed", "validity.expired", "certificate", end)
+        return case.finding("validity", "failed", "validity.expired", case.about, end)
     return _passed("validity", "validity.current", "certificate", end)
 
 
@@ -371,7 +385,7 @@ def _subject(case: LockCase, credential: Credential) -> Finding:
         return _passed("subject", "subject.matches")
     if same_uscc and names == {comparable(UNNAMED)}:
         return case.finding("subject", "indeterminate", "subject.mismatch", "name_unknown")
-    return case.finding("subject", "failed", "subject.mismatch")
+    return case.finding("subject", "failed", "subject.mismatch", "certificate")
 
 
 _Named = Sequence[tuple[TrustAnchor, ...]]

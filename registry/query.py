@@ -214,7 +214,7 @@ def read_certificate_member(members: Members, path: str, value: Any) -> Certific
         except KeysError as error:
             own = _CERTIFICATE_FAULTS.get(error.code)
             code = f"query.{own or 'certificate_malformed'}"
-            params = {"why": error.detail if own else detail_of(error)}
+            params = {"why": Detail(text=error.detail) if own else detail_of(error)}
     members.faults.append(Fault(pointer=f"{members.pointer}/{path}", code=code, params=params))
     return None
 

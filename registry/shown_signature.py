@@ -1,5 +1,6 @@
 """Judges a signature that was shown: over a challenge or over a document, bare or by a signer of a CMS message."""
 
+from datetime import timedelta
 from typing import Any
 
 from keys.algorithms.raw import as_der, default_scheme
@@ -9,9 +10,10 @@ from keys.certificate import Certificate
 from keys.cms import refuse_attributes_in, verify_signer
 from keys.content import DIGESTS, Content, Digested, Octets
 from keys.errors import KeysError
-from registry.evidence import DocumentSignature, Possession, ProvenTime
+from registry.evidence import DocumentSignature, Established, Possession, ProvenTime
 from registry.finding import Params, Result
 
+_SKEW = timedelta(minutes=5)  # so far ahead may a signer's clock be
 _NAMED_BY_DIGEST = {"rsa": "rsa-pkcs1", "ec": "ecdsa"}
 
 
@@ -46,21 +48,29 @@ def verify_shown(shown: Possession | DocumentSignature, certificate: Certificate
 
 
 def insufficient(document: DocumentSignature, certificate: Certificate) -> str | None:
-    """Why the form in which the content was given cannot show whether the signature is right; None where it can.
+    """What the signature needs to be judged where the content was given otherwise; None where that will do.
 
-    Takes no digest of a stream.
+    It is a kind of digest (`keys.content.KINDS`) or "content". Takes no digest of a stream.
     """
     signer = document.signer
     try:
         if signer is not None and signer.signed_attributes is not None:
+            needed = signer.digest
             if isinstance(document.content, Digested):
-                document.content.digest(signer.digest)
+                document.content.digest(needed)
         else:
             key = load_key(certificate.spki)
-            _ask(document.content, scheme_of(document, key), key)
+            scheme = scheme_of(document, key)
+            needed = _needed(scheme)
+            _ask(document.content, scheme, key)
     except KeysError as error:
-        return error.detail if error.code == "digest.insufficient" else None
+        return needed if error.code == "digest.insufficient" else None
     return None
+
+
+def _needed(scheme: SignatureScheme) -> str:
+    """What a signature over the content alone is judged by: for SM2 e = SM3(Z‖M), which only its key gives."""
+    return "sm2-e" if scheme.family == "sm2" else scheme.digest or "content"
 
 
 def _ask(content: Content, scheme: SignatureScheme, key: VerifyingKey) -> None:
@@ -70,6 +80,14 @@ def _ask(content: Content, scheme: SignatureScheme, key: VerifyingKey) -> None:
     elif isinstance(content, Digested) and scheme.family == key.family:
         point: Any = key.handle
         content.sm2_digest(point.point) if scheme.family == "sm2" else content.digest(scheme.digest)
+
+
+def other_content(document: DocumentSignature) -> bool:
+    """Whether the signer signed the digest of other content. Of a signature over content alone nobody can tell."""
+    signer = document.signer
+    if signer is None or signer.message_digest is None:
+        return False
+    return signer.message_digest != document.content.digest(signer.digest)
 
 
 def by_digest_alone(document: DocumentSignature) -> bool:
@@ -82,12 +100,23 @@ def by_digest_alone(document: DocumentSignature) -> bool:
     return isinstance(document.content, Digested) and (signer is None or signer.signed_attributes is None)
 
 
-def by_deadline(document: DocumentSignature, proven: ProvenTime | None) -> tuple[Result, str, str, Params]:
+def by_time(document: DocumentSignature, established: Established | None) -> tuple[Result, str, str, Params]:
     """Result, code, variant and values of a right signature: whether it was made in time, where that was asked.
 
-    Only what is proven counts: a claimed time later than the deadline speaks against who claims it, an earlier one
-    speaks for nobody.
+    Only what is proven counts: a claimed time later than the deadline, or than the instant that the asker named,
+    speaks against who claims it, an earlier one speaks for nobody.
     """
+    proven, named = (None, None) if established is None else (established.proven, established.named)
+    found = _by_deadline(document, proven)
+    claimed = None if document.signer is None else document.signer.claimed_time
+    if found[0] != "passed" or named is None or claimed is None or claimed <= named + _SKEW:
+        return found
+    if proven is not None and proven.instant <= named:
+        return found
+    return "indeterminate", "signature.after_valid_at", "", {"claimed_at": claimed, "valid_at": named}
+
+
+def _by_deadline(document: DocumentSignature, proven: ProvenTime | None) -> tuple[Result, str, str, Params]:
     deadline, digest = document.deadline, by_digest_alone(document)
     claimed = None if document.signer is None else document.signer.claimed_time
     if proven is not None:

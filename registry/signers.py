@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from keys.certificate import Certificate
 from keys.certificate.names import ORGANISATION
@@ -13,7 +14,7 @@ from keys.revocation.names import folded
 from registry.decision import Decision, Outcome
 from registry.document import LegalBasis
 from registry.errors import Detail
-from registry.evidence import DocumentSignature
+from registry.evidence import DocumentSignature, RefusedEvidence
 from registry.finding import NO_PARAMS, Params, Reason
 from registry.holder import is_organisation, subject_of
 
@@ -84,6 +85,8 @@ class SignerAnswer(Struct, frozen=True, kw_only=True):
     certificate: Certificate | None
     signature: DocumentSignature | None
     countersigned: tuple[Countersigned, ...] = ()
+    unused: tuple[RefusedEvidence, ...] = ()
+    """OCSP responses that the asker brought and that say nothing of the signer's path."""
 
 
 class SignatureAnswer(Struct, frozen=True, kw_only=True):
@@ -170,6 +173,8 @@ def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int)
     else:
         said = _reason(signers, "signers.missing", {role: missing.get(role, 0) for role in ROLES})
     outcome: Outcome = "indeterminate" if _could_fit(possible, requirement) else "not_recognized"
+    if outcome == "indeterminate" and said.code == "signers.missing":
+        said = replace(said, variant="undecided")
     others = tuple(reason for worse in ("not_recognized", "indeterminate") for reason in _reasons(signers, worse))
     shown = gravest if signers[gravest].decision is not None else _judged(signers)
     return Panel(outcome=outcome, reasons=_unique((said, *others)), deciding=shown, missing=missing)

@@ -1,7 +1,9 @@
 """OCSP responses that came with a question: what of them counts as evidence about a certificate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from hashlib import sha256
+from itertools import pairwise
 
 from keys.algorithm_policy import AlgorithmPolicy, allowed
 from keys.algorithms.schemes import SignatureScheme, VerifyingKey
@@ -9,6 +11,8 @@ from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.revocation.evidence import known_answer
 from keys.revocation.judgement import KnownOcsp
+from keys.revocation.ocsp import parse_ocsp
+from registry.evidence import RefusedEvidence
 
 
 def brought_along(
@@ -37,3 +41,35 @@ def brought_along(
         if known is not None:
             found.append(known)
     return found
+
+
+def of_no_use(
+    responses: Iterable[bytes], path: Sequence[Certificate], known_at: datetime, algorithms: AlgorithmPolicy
+) -> tuple[RefusedEvidence, ...]:
+    """The responses that say nothing of any certificate on a path, each with the reason."""
+    found = [(data, _why_not(data, path, known_at, algorithms)) for data in responses]
+    return tuple(
+        RefusedEvidence(kind="ocsp", digest=f"sha256:{sha256(data).hexdigest()}", code=why.code, detail=why.detail)
+        for data, why in found
+        if why is not None
+    )
+
+
+def _why_not(
+    data: bytes, path: Sequence[Certificate], known_at: datetime, algorithms: AlgorithmPolicy
+) -> KeysError | None:
+    why = KeysError("ocsp.about_others", "the response speaks of no certificate on the path")
+    try:
+        parse_ocsp(data)
+    except KeysError as error:
+        return error
+    for subject, issuer in pairwise(path):
+        if brought_along((data,), subject, issuer, known_at, algorithms):
+            return None
+        try:
+            # Without a look at its algorithms: what is left then is that they are not allowed.
+            if known_answer(data, subject.serial, subject.issuer, issuer, instant=known_at) is not None:
+                why = KeysError("signature.algorithm_not_allowed", "the response is signed by an algorithm not allowed")
+        except KeysError as error:
+            why = error
+    return why

@@ -35,6 +35,7 @@ async def report(node: Node, content: Any, messages: Messages) -> dict[str, Any]
     view: dict[str, Any] = {
         "genuine": verdict.genuine,
         "code": verdict.code,
+        "message": None if verdict.code is None else messages.refusal(verdict.code),
         "why": verdict.why,
         "kid": verdict.kid,
         "claims": None if verdict.claims is None else dict(verdict.claims),

@@ -251,11 +251,15 @@ class Answer(Strict):
 
 
 class Fault(Strict):
-    """One thing wrong with the request. `parameter` is given for requests by link."""
+    """One thing wrong with the request. `parameter` is given for requests by link, `technical` where there is more.
+
+    `technical` is in English, for who has to mend it.
+    """
 
     pointer: str
     code: str
     detail: str
+    technical: str | None = None
     parameter: str | None = None
 
 
@@ -388,6 +392,7 @@ class Today(Strict):
 class ReceiptReport(Strict):
     """Whether a receipt is genuine, and whether today's answer would be another.
 
+    Where it is not, `message` says why, and `why` says it in English for who has to mend it.
     `changed` is null where the question can no longer be asked (`problem` says why) or the receipt is not genuine. One
     by a key that is declared compromised is not shown to be genuine: `code` is `key.compromised`, and `problem` says
     what would settle it.
@@ -395,6 +400,7 @@ class ReceiptReport(Strict):
 
     genuine: bool
     code: str | None
+    message: str | None
     why: str | None
     kid: str | None
     claims: dict[str, Any] | None

@@ -69,9 +69,9 @@ class ProvenInstant(Strict):
 
 
 class RefusedProof(Strict):
-    """Evidence of a time that proves nothing here, and why: `detail` is for who has to mend it."""
+    """Evidence that proves nothing here, and why: `detail` is for who has to mend it."""
 
-    kind: Literal["timestamp", "receipt"]
+    kind: Literal["timestamp", "receipt", "ocsp"]
     digest: str
     code: str
     message: str

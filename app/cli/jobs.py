@@ -180,8 +180,8 @@ def _line(outcome: "Outcome", catalogue: "Messages", now: "datetime") -> str:
     from keys.certificate.names import shown
 
     crl = outcome.crl
-    why = catalogue.refusal(outcome.code or "", shown(outcome.detail or ""))
-    said = {"source": shown(outcome.source), "why": f"{why} [{outcome.code}]"}
+    why = f"{catalogue.refusal(outcome.code or '')} ({shown(outcome.detail or '')}) [{outcome.code}]"
+    said = {"source": shown(outcome.source), "why": why}
     if crl is not None:
         said |= {
             "authority": outcome.authority or "-",

@@ -78,8 +78,8 @@ def answer_line(outcome: "AnswerOutcome", catalogue: "Messages") -> str:
     from keys.certificate.names import shown
 
     answer = outcome.answer
-    why = catalogue.refusal(outcome.code or "", shown(outcome.detail or ""))
-    said = {"source": shown(outcome.source), "why": f"{why} [{outcome.code}]"}
+    why = f"{catalogue.refusal(outcome.code or '')} ({shown(outcome.detail or '')}) [{outcome.code}]"
+    said = {"source": shown(outcome.source), "why": why}
     if answer is not None:
         status = catalogue.word(f"ocsp_answer.{answer.status}")
         instant = catalogue.instant(answer.this_update)

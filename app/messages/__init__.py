@@ -77,11 +77,12 @@ class Messages:
         return self._problems[code].format_map(filled)
 
     def refusal(self, code: str, detail: str = "") -> str:
-        """What a refusal by `keys` or of evidence means, with its English detail behind it where that is given."""
+        """What a refusal by `keys` or of evidence means; in English with its detail behind it, where that is given."""
         sentence = self._refusals.get(code)
         if sentence is None or not detail:
             return sentence or detail or code
-        return f"{sentence}（{detail}）" if self._chinese else f"{sentence} ({detail})"
+        # Details are in English, for who has to mend it: programs have them besides.
+        return sentence if self._chinese else f"{sentence} ({detail})"
 
     def _detail(self, detail: Detail) -> str:
         return self.refusal(detail.code, detail.text)

@@ -46,7 +46,9 @@ def explicit(number: int, content: bytes) -> bytes:
 
 def integer(value: int) -> bytes:
     """INTEGER."""
-    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    # Of a negative one the sign bit is in its last byte where ~value still fits beside it: -128 is one byte.
+    bits = (value if value >= 0 else ~value).bit_length()
+    return tlv(0x02, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def enumerated(value: int) -> bytes:

@@ -11,7 +11,7 @@ from app.usecases.signature_evidence import Evidence, read_evidence
 from keys.certificate import Certificate
 from keys.content import KINDS, Content, Octets, digested
 from keys.errors import KeysError
-from registry.errors import Fault, QueryRefused
+from registry.errors import Detail, Fault, QueryRefused
 from registry.query import Members, Question, printable, read_certificate_member, read_chain, read_question
 from registry.signers import MAX_SIGNERS, ROLES, Requirement, Role
 
@@ -152,7 +152,7 @@ def _content(members: Members) -> Content | None:
         return digested(kind, value)
     except KeysError as error:
         member = "digest" if kind in KINDS else "digest_kind"
-        members.fault(member, "digest.malformed", why=error.detail)
+        members.fault(member, "digest.malformed", why=Detail(text=error.detail))
         return None
 
 

@@ -71,7 +71,9 @@ async def compare_with_today(
     asked = {name: value for name, value in claims["query"].items() if value is not None and name != "known_at"}
     asked["credential"] = {name: value for name, value in asked["credential"].items() if value is not None}
     if "certificate" in asked["credential"]:
-        # A receipt holds the fingerprint alone.
+        # A receipt holds the fingerprint alone, and of a document its digest.
+        if "signature" in claims:
+            raise QueryRefused(Fault(pointer="/signature", code="document.needed"))
         raise QueryRefused(Fault(pointer="/query/credential/certificate", code="query.certificate_needed"))
     if "id" in asked["credential"]:
         asked["credential"] = {"id": asked["credential"]["id"]}

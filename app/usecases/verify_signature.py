@@ -20,6 +20,7 @@ from registry.evidence import Brought, DocumentSignature, RefusedEvidence
 from registry.query import MAX_CHAIN
 from registry.shown_signature import insufficient
 from registry.signers import MAX_SIGNERS, Countersigned, SignatureAnswer, Signed, SignerAnswer, judge_signers, role_of
+from registry.stapled import of_no_use
 
 MAX_TIMESTAMPS = 64
 """Timestamps of all signers of a request, those brought along counted for each: each one takes a path and lists."""
@@ -60,6 +61,7 @@ class SignatureVerifier:
                     certificate=certificate,
                     signature=document,
                     countersigned=_countersigned(document.signer, given),
+                    unused=_unused(stapled, signed),
                 )
             )
         broken = () if message is None else message.broken
@@ -122,7 +124,7 @@ def read_cms(octets: bytes, *, tolerant: bool = False) -> SignedData:
         return parse_cms(octets, tolerant=tolerant)
     except KeysError as error:
         if error.code in _NAMES:
-            raise _refused("/signature", _NAMES[error.code], why=error.detail) from None
+            raise _refused("/signature", _NAMES[error.code], why=Detail(text=error.detail)) from None
         raise _refused("/signature", "document.malformed", why=detail_of(error)) from None
 
 
@@ -198,9 +200,10 @@ def _document(
 def _refuse_insufficient(documents: Sequence[tuple[Certificate | None, DocumentSignature]]) -> None:
     """A digest by which a signature cannot be judged is the asker's to mend, and no finding about the signer."""
     for certificate, document in documents:
-        why = None if certificate is None else insufficient(document, certificate)
-        if why is not None:
-            raise _refused("/digest_kind", "digest.insufficient", why=why)
+        needed = None if certificate is None else insufficient(document, certificate)
+        if needed is not None:
+            given = document.content.kind if isinstance(document.content, Digested) else "stream"
+            raise _refused("/digest_kind", "digest.insufficient", needed=needed, given=given)
 
 
 def _digests(content: Content, documents: Sequence[DocumentSignature]) -> dict[str, str]:
@@ -209,6 +212,13 @@ def _digests(content: Content, documents: Sequence[DocumentSignature]) -> dict[s
         return {content.kind: content.value.hex()}
     kinds = {document.signer.digest for document in documents if document.signer is not None}
     return {kind: content.digest(kind).hex() for kind in sorted(kinds or {"sha256"})}
+
+
+def _unused(stapled: Sequence[bytes], signed: Signed) -> tuple[RefusedEvidence, ...]:
+    decision = signed.decision
+    if decision is None or decision.lock is None or not stapled:
+        return ()
+    return of_no_use(stapled, decision.lock.path, decision.query.known_at, decision.policy.algorithms.rules)
 
 
 def _countersigned(signer: Signer | None, given: Sequence[Certificate]) -> tuple[Countersigned, ...]:

@@ -166,7 +166,7 @@ def assert_problem_shape(response: httpx.Response) -> dict[str, Any]:
     first = document["errors"][0]
     assert (first["code"], first["detail"]) == (document["code"], document["detail"])
     for fault in document["errors"]:
-        assert set(fault) in ({"pointer", "code", "detail"}, {"pointer", "code", "detail", "parameter"})
+        assert {"pointer", "code", "detail"} <= set(fault) <= {"pointer", "code", "detail", "parameter", "technical"}
         assert _POINTER.fullmatch(fault["pointer"]), fault["pointer"]
         assert fault["detail"].strip()
         assert re.fullmatch(r"[a-z]+\.[a-z_]+", fault["code"])

@@ -27,6 +27,7 @@ VERIFICATIONS = "/v1/receipts/verifications"
 REPORT = {
     "genuine",
     "code",
+    "message",
     "why",
     "kid",
     "claims",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asn1crypto import x509
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.settings import Settings
@@ -263,6 +263,9 @@ def test_whatever_is_given_is_a_challenge_or_is_refused(content: bytes) -> None:
 
 
 @given(st.integers())
+@example(-128)
+@example(-129)
+@example(128)
 def test_integers_are_read_back(value: int) -> None:
     assert der.integer(der.parse(encoding.integer(value))) == value
 

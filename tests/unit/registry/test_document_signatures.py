@@ -44,6 +44,7 @@ from tests.unit.registry.locks import (
     intermediate,
     long_shelf,
     root,
+    shelf,
     told,
     world,
 )
@@ -75,7 +76,7 @@ def test_a_wrong_one_does_not() -> None:
         assert decision.lock is not None
         assert decision.lock.signed == document.name
     elsewhere = structs.replace(in_cms(LOCK), content=Octets(b"another bid"))
-    assert told(judge_document(LOCK, elsewhere), "signature") == ("failed", "signature.wrong", "document")
+    assert told(judge_document(LOCK, elsewhere), "signature") == ("failed", "signature.wrong", "content")
 
 
 def test_a_signature_that_names_another_certificate_is_of_a_wrong_form() -> None:
@@ -86,7 +87,8 @@ def test_a_signature_that_names_another_certificate_is_of_a_wrong_form() -> None
 def test_the_algorithm_of_the_signature_is_judged_and_not_that_of_the_key_alone() -> None:
     lock = root(kind="rsa-2048").subordinate("重庆测试CA").issue(unit("rsa-2048", 1))
     document = in_cms(lock, scheme="rsa-pkcs1-sha1", digest="sha1")
-    assert told(judge_document(lock, document), "format")[1] == "signature.algorithm_not_allowed"
+    told_of = told(judge_document(lock, document), "format")
+    assert told_of == ("failed", "signature.algorithm_not_allowed", "document")
     good = in_cms(lock, scheme="rsa-pkcs1-sha256", digest="sha256")
     assert told(judge_document(lock, good), "format")[0] == "passed"
 
@@ -305,7 +307,39 @@ def test_a_deadline(proven: timedelta | None, claimed: timedelta | None, verdict
         deadline=deadline,
         receipts=() if proven is None else (receipt(deadline + proven),),
     )
-    assert told(judge_document(LOCK, document, valid_at=AT - 2 * HOUR), "signature") == verdict
+    assert told(judge_document(LOCK, document, valid_at=deadline), "signature") == verdict
+
+
+@pytest.mark.parametrize(
+    ("proven", "claimed", "named", "verdict"),
+    [
+        (None, HOUR, 0 * HOUR, ("indeterminate", "signature.after_valid_at", "")),
+        (2 * HOUR, HOUR, 0 * HOUR, ("indeterminate", "signature.after_valid_at", "")),
+        # A clock may be somewhat fast, and a proof speaks before what is claimed.
+        (None, timedelta(minutes=5), 0 * HOUR, ("passed", "signature.verified", "document")),
+        (0 * HOUR, HOUR, 0 * HOUR, ("passed", "signature.verified", "proven")),
+        (None, None, 0 * HOUR, ("passed", "signature.verified", "document")),
+        # Who names no instant asks about what is proven, or about now: then the signature is there.
+        (None, 9 * HOUR, None, ("passed", "signature.verified", "document")),
+    ],
+)
+def test_who_says_that_he_signed_later_did_not_sign_then(
+    proven: timedelta | None, claimed: timedelta | None, named: timedelta | None, verdict: tuple[str, str, str]
+) -> None:
+    start = AT - 4 * HOUR
+    document = structs.replace(
+        in_cms(LOCK, at=None if claimed is None else start + claimed),
+        receipts=() if proven is None else (receipt(start + proven),),
+    )
+    asked = {} if named is None else {"valid_at": start + named}
+    assert told(judge_document(LOCK, document, **asked), "signature") == verdict
+
+
+def test_what_a_proof_of_time_would_settle_is_said_of_documents() -> None:
+    gone = ca().issue(unit(KIND, 1, not_before=AT - 20 * DAY, not_after=AT - 10 * DAY))
+    assert told(judge_document(gone, in_cms(gone)), "validity") == ("failed", "validity.expired", "document")
+    revoked = shelf(LOCK.revoked(AT - DAY, reason="superseded"))
+    assert told(judge_document(LOCK, in_cms(LOCK), revoked), "status") == ("failed", "status.revoked", "document")
 
 
 def test_evidence_that_the_asker_could_not_read_is_kept_with_its_reason() -> None:

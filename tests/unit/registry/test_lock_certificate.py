@@ -110,16 +110,16 @@ def test_a_servers_certificate_is_no_lock(extended: tuple[str, ...], fits: bool)
         (unit(KIND), None, "skipped", ""),
         (unit(KIND), {"uscc": uscc(1)}, "passed", ""),
         (unit(KIND), {"uscc": uscc(1).lower()}, "passed", ""),
-        (unit(KIND), {"uscc": uscc(2)}, "failed", ""),
+        (unit(KIND), {"uscc": uscc(2)}, "failed", "certificate"),
         (unit(KIND), {"name": "测试建设1有限公司"}, "passed", ""),
         (unit(KIND), {"name": "测试建设１有限公司 "}, "passed", ""),
-        (unit(KIND), {"name": "测试建设2有限公司"}, "failed", ""),
-        (unit(KIND), {"uscc": uscc(1), "name": "测试建设2有限公司"}, "failed", ""),
-        (unit(KIND), {"uscc": uscc(2), "name": "测试建设1有限公司"}, "failed", ""),
+        (unit(KIND), {"name": "测试建设2有限公司"}, "failed", "certificate"),
+        (unit(KIND), {"uscc": uscc(1), "name": "测试建设2有限公司"}, "failed", "certificate"),
+        (unit(KIND), {"uscc": uscc(2), "name": "测试建设1有限公司"}, "failed", "certificate"),
         (person(KIND), {"uscc": uscc(1)}, "indeterminate", "uscc_unknown"),
         (person(KIND), {"uscc": uscc(1), "name": "测试人员1"}, "indeterminate", "uscc_unknown"),
         (person(KIND), {"name": "测试人员1"}, "passed", ""),
-        (person(KIND), {"name": "测试人员2"}, "failed", ""),
+        (person(KIND), {"name": "测试人员2"}, "failed", "certificate"),
     ],
 )
 def test_the_holder_is_whom_the_asker_expects(spec: Any, expected: Content | None, result: str, variant: str) -> None:
@@ -150,7 +150,7 @@ def test_a_certificate_without_a_name_to_compare_leaves_it_open() -> None:
     decision = judge(ca().issue(nameless), expected_subject={"uscc": uscc(1), "name": "测试公司"})
     assert told(decision, "subject") == ("indeterminate", "subject.mismatch", "name_unknown")
     other = judge(ca().issue(nameless), expected_subject={"uscc": uscc(2), "name": "测试公司"})
-    assert told(other, "subject") == ("failed", "subject.mismatch", "")
+    assert told(other, "subject") == ("failed", "subject.mismatch", "certificate")
 
 
 def entry(issuer: str, predecessor: str | None) -> HeldCredential:
