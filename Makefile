@@ -28,6 +28,8 @@ dev: .venv/.dev ## 安装开发环境 · install what is needed to develop
 demo: .venv/.runtime ## 启动演示 (PORT=8000) · start the demonstration
 	@exec $(BIN)/accord demo --port $(PORT)
 
+# An empty value is none: the workers and the processes that tests start read what was compiled once.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/.dev ## 运行全部测试 · run every test; warnings are errors, coverage of the core at least 98 %
 	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=98 $(ARGS)
 

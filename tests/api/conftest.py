@@ -8,7 +8,13 @@ import pytest
 from app.cli.demo import prepare
 from app.settings import Settings
 from app.uploads.desk import STARTED
+from tests.api.desk import FOREIGN, OWN, enter
 from tests.api.service import Service, copy_home, open_service, settings_at
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_one_reading(read_the_seed_policy_once: None) -> None:
+    """For every module here."""
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +44,20 @@ def service(home: Path) -> Iterator[Service]:
 def copied(home: Path, tmp_path: Path) -> Settings:
     """A copy of the demonstration for one test alone."""
     return copy_home(home, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def home_with_issuers(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a demonstration in which the desk's issuers have keys. Nothing writes to it."""
+    settings = copy_home(home, tmp_path_factory.mktemp("issuers") / "home")
+    enter(settings, OWN.document(), FOREIGN.document())
+    return settings.home
+
+
+@pytest.fixture
+def with_issuers(home_with_issuers: Path, tmp_path: Path) -> Settings:
+    """A copy of it for one test alone."""
+    return copy_home(home_with_issuers, tmp_path / "home")
 
 
 @pytest.fixture

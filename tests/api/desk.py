@@ -28,13 +28,10 @@ class Desk:
 
     def __init__(self, settings: Settings, service: Service) -> None:
         self.settings, self.service = settings, service
-        self.enter(OWN.document(), FOREIGN.document())
         self.own, self.foreign = self.key("issuer", OWN.issuer), self.key("issuer", FOREIGN.issuer)
 
     def enter(self, *documents: Any) -> None:
-        writer = SqliteWriter(self.settings.store_path)
-        writer.enter_policies(documents)
-        writer.close()
+        enter(self.settings, *documents)
 
     def key(self, role: str, issuer: str | None = None, expires_at: datetime | None = None) -> str:
         now = clock.now() - timedelta(days=2)
@@ -53,6 +50,12 @@ class Desk:
 
     def difference(self) -> str | None:
         return audit(self.settings.store_path, None).difference
+
+
+def enter(settings: Settings, *documents: Any) -> None:
+    writer = SqliteWriter(settings.store_path)
+    writer.enter_policies(documents)
+    writer.close()
 
 
 def taken(response: httpx.Response) -> dict[str, Any]:

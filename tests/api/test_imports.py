@@ -82,8 +82,8 @@ class Uploads(Desk):
 
 
 @pytest.fixture
-def uploads(copied: Settings, opened: Callable[..., Service]) -> Uploads:
-    return Uploads(copied, opened(copied))
+def uploads(with_issuers: Settings, opened: Callable[..., Service]) -> Uploads:
+    return Uploads(with_issuers, opened(with_issuers))
 
 
 def facts_of(path: Path) -> FileFacts:

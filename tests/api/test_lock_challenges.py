@@ -24,6 +24,7 @@ from tests.support.lock_world import (
     another_signature,
     build_lock_world,
     codes,
+    new_lock_world,
     text_of,
     written,
 )
@@ -211,7 +212,7 @@ def test_a_challenge_expires(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_challenge_of_another_store_is_unknown(place: Place, tmp_path: Path) -> None:
-    with open_place(tmp_path) as other:
+    with serving(new_lock_world(tmp_path / "home")) as other:
         given = other.client.challenge()
         request = other.client.answered(given, place.world.lock().signing)
         assert codes(place.client.verify(request)) == ("not_recognized", "challenge.unknown")

@@ -23,14 +23,14 @@ from registry.canonical import digest
 from registry.credential import Event, read_version
 from registry.period import format_instant
 from registry.status_list import INVALID, SUSPENDED, VALID, read, read_member
-from tests.api.desk import AREA, CREDENTIALS, FOREIGN, OWN, QUESTION, Desk, taken
+from tests.api.desk import AREA, CREDENTIALS, FOREIGN, OWN, QUESTION, Desk, enter, taken
 from tests.api.service import Service, assert_problem, settings_at
 from tests.support.issuing import LICENCE, TYPE, Issuing
 
 
 @pytest.fixture
-def desk(copied: Settings, opened: Callable[..., Service]) -> Desk:
-    return Desk(copied, opened(copied))
+def desk(with_issuers: Settings, opened: Callable[..., Service]) -> Desk:
+    return Desk(with_issuers, opened(with_issuers))
 
 
 def live_settings(home: Path) -> Settings:
@@ -50,7 +50,9 @@ def test_a_live_register_counts_when_its_issuer_says_how_far_it_is_complete(
     tmp_path: Path, opened: Callable[..., Service]
 ) -> None:
     settings = live_settings(tmp_path / "live")
-    desk = Desk(settings, opened(settings))
+    service = opened(settings)
+    enter(settings, OWN.document(), FOREIGN.document())
+    desk = Desk(settings, service)
     taken(desk.register())
     assert desk.service.recognize(QUESTION).json()["reasons"][0]["code"] == "register.stale"
     now = clock.now()

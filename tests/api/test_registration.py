@@ -25,8 +25,8 @@ from tests.support.issuing import LICENCE, TYPE, Issuing
 
 
 @pytest.fixture
-def desk(copied: Settings, opened: Callable[..., Service]) -> Desk:
-    return Desk(copied, opened(copied))
+def desk(with_issuers: Settings, opened: Callable[..., Service]) -> Desk:
+    return Desk(with_issuers, opened(with_issuers))
 
 
 def test_a_licence_is_registered_suspended_reinstated_and_revoked(desk: Desk) -> None:

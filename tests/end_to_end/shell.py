@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,6 +154,8 @@ def _until_listening(process: subprocess.Popen[str], port: int, log: Path) -> li
             calling.settimeout(PATIENCE)
             if calling.connect_ex(("127.0.0.1", port)) == 0:
                 return []
+        # Asking without a pause would take the processor from the server that is starting.
+        time.sleep(0.02)
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`accord import`: tried, loaded, loaded again; signed by the issuer; what is wrong is named, and what is asked too."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,16 @@ ISSUER = "cq-yuzhong-amr"
 AS_OF = "--as-of=2026-11-20T00:00:00+08:00"
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of an empty test store with the policy of the software. Nothing writes to it."""
+    return _opened(tmp_path_factory.mktemp("empty") / "home", "test")
+
+
 @pytest.fixture
-def fresh(tmp_path: Path) -> Path:
-    """The home of an empty test store with the policy of the software."""
-    return _opened(tmp_path / "home", "test")
+def fresh(empty: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return shutil.copytree(empty, tmp_path / "home")
 
 
 @pytest.fixture

@@ -64,10 +64,13 @@ def answers(path: Path, asked: list[dict]) -> tuple[list[bytes], list[str]]:
     reader = SqliteReader(path)
     recognizer = Recognizer(reader, reader.load_policies(), lock_material(path))
 
-    async def ask() -> list:
-        return [(await recognizer.recognize(question, clock.now()))[1] for question in asked]
+    decisions = []
 
-    decisions = asyncio.run(ask())
+    async def ask() -> None:
+        # Nothing is returned: `asyncio.run` writes out what is, when it gives the signal's handler back.
+        decisions.extend([(await recognizer.recognize(question, clock.now()))[1] for question in asked])
+
+    asyncio.run(ask())
     reader.close()
     return [unguarded_canonical_json(core(entry)) for entry in decisions], [entry.outcome for entry in decisions]
 

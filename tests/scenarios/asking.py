@@ -40,8 +40,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def ask_core(world: World, query: Mapping[str, Any]) -> Decision:
     """The decision itself."""
-    _, decision = asyncio.run(world.node.recognizer.recognize(dict(query), clock.now()))
-    return decision
+    decided = list[Decision]()
+
+    async def ask() -> None:
+        # Nothing is returned: `asyncio.run` writes out what is, when it gives the signal's handler back.
+        decided.append((await world.node.recognizer.recognize(dict(query), clock.now()))[1])
+
+    asyncio.run(ask())
+    return decided[0]
 
 
 def core_bytes(decision: Decision) -> bytes:

@@ -1,12 +1,10 @@
 """Worlds are built once for a test run (once for each process of it) and shared by all scenarios."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from app import bootstrap
 from tests.support.world import World, build_world
 
 WORLDS = Path(__file__).parent / "worlds"
@@ -28,8 +26,5 @@ def open_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
 
 
 @pytest.fixture(scope="module", autouse=True)
-def read_the_seed_policy_once() -> Iterator[None]:
-    """The policy files of the software do not change during a run; each command would parse them anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "seed_policy", cache(bootstrap.seed_policy))
-        yield
+def with_one_reading(read_the_seed_policy_once: None) -> None:
+    """For every module here."""

@@ -1,6 +1,7 @@
-"""Stores for one test each: an empty one in test mode, and a copy of the demonstration."""
+"""Stores for one test each: copies of an empty one in either mode, and of the demonstration."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,16 +29,23 @@ def demo_store(demonstration: Path, tmp_path: Path) -> Path:
     return copy_store(demonstration, tmp_path / "accord.db")
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """An empty store in each mode. Nothing writes to them."""
+    folder = tmp_path_factory.mktemp("empty")
+    return {mode: schema.migrate(folder / f"{mode}.db", mode, clock.now()).path for mode in ("test", "live")}
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store(empty: Mapping[str, Path], tmp_path: Path) -> Path:
     """An empty store in test mode."""
-    return schema.migrate(tmp_path / "accord.db", "test", clock.now()).path
+    return shutil.copy(empty["test"], tmp_path / "accord.db")
 
 
 @pytest.fixture
-def live_store(tmp_path: Path) -> Path:
+def live_store(empty: Mapping[str, Path], tmp_path: Path) -> Path:
     """An empty store in live mode."""
-    return schema.migrate(tmp_path / "accord.db", "live", clock.now()).path
+    return shutil.copy(empty["live"], tmp_path / "accord.db")
 
 
 @pytest.fixture

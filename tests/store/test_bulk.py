@@ -1,7 +1,8 @@
 """A file that is loaded: what stands is entered once, what does not is named, and the audit judges it all again."""
 
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from app import clock
+from app.bootstrap import seed_policy
 from app.importers import FileRefused
 from app.ports import StoreError
 from app.store.audit import audit
@@ -27,9 +29,17 @@ SINCE = "2026-10-01T00:00:00+08:00"
 FOREIGN_AREA = {"premises_area": "510104"}
 
 
+@pytest.fixture(scope="session")
+def store_with_issuers(empty: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the policy of the software and keys of two issuers. Nothing writes to it."""
+    store = shutil.copy(empty["test"], tmp_path_factory.mktemp("issuers") / "accord.db")
+    Office(store).enter_policies(*seed_policy(), OWN.document(), FOREIGN.document())
+    return store
+
+
 @pytest.fixture
-def office(store: Path) -> Office:
-    return Office(store, OWN, FOREIGN)
+def office(store_with_issuers: Path, tmp_path: Path) -> Office:
+    return Office(shutil.copy(store_with_issuers, tmp_path / "accord.db"))
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Statements in the store: each is judged again by the audit, and whatever is altered afterwards is named."""
 
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -57,10 +58,13 @@ class Counter:
         self.intake.close()
 
 
-@pytest.fixture
-def counter(store: Path) -> Counter:
-    """A store with one credential that was registered, suspended and reinstated, and one that was not touched."""
-    opened = Counter(store)
+@pytest.fixture(scope="session")
+def stated_once(empty: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one credential that was registered, suspended and reinstated, and one that was not touched.
+
+    Nothing writes to it.
+    """
+    opened = Counter(shutil.copy(empty["test"], tmp_path_factory.mktemp("stated") / "accord.db"))
     now = clock.now()
     taken = opened.take(OWN.sign(OWN.claims(now)))
     for event in ("suspended", "reinstated"):
@@ -68,17 +72,23 @@ def counter(store: Path) -> Counter:
         taken = opened.take(token, taken.id, taken.version)
     opened.take(OWN.sign(OWN.claims(now, credential=LICENCE | {"number": "JY15001039920027"})))
     opened.close()
-    return opened
+    return opened.path
+
+
+@pytest.fixture
+def stated(stated_once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return shutil.copy(stated_once, tmp_path / "accord.db")
 
 
 def difference(path: Path) -> str | None:
     return audit(path, None).difference
 
 
-def test_what_was_stated_is_what_is_held(counter: Counter) -> None:
-    assert difference(counter.path) is None
-    assert len(rows_of(counter.path, "SELECT no FROM statement")) == 4
-    assert len(rows_of(counter.path, "SELECT no FROM credential_version")) == 4
+def test_what_was_stated_is_what_is_held(stated: Path) -> None:
+    assert difference(stated) is None
+    assert len(rows_of(stated, "SELECT no FROM statement")) == 4
+    assert len(rows_of(stated, "SELECT no FROM credential_version")) == 4
 
 
 def forged(path: Path) -> None:
@@ -108,20 +118,20 @@ TAMPERED: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("name", TAMPERED)
-def test_what_was_altered_is_named(counter: Counter, name: str) -> None:
+def test_what_was_altered_is_named(stated: Path, name: str) -> None:
     spoil, told = TAMPERED[name]
-    spoil(counter.path)
-    assert told in (difference(counter.path) or "")
+    spoil(stated)
+    assert told in (difference(stated) or "")
 
 
-def test_content_beside_a_right_statement_is_named(counter: Counter) -> None:
+def test_content_beside_a_right_statement_is_named(stated: Path) -> None:
     """Version, digest and log are rewritten to agree with each other: what was stated is still another thing."""
-    with closing(sqlite3.connect(counter.path)) as connection:
+    with closing(sqlite3.connect(stated)) as connection:
         content = connection.execute("SELECT content FROM credential_version WHERE no = 4").fetchone()[0]
     altered = content.replace(b"2031-01-09", b"2041-01-09")
     assert altered != content
-    rewrite(counter.path, 4, altered)
-    assert "is not what was stated" in (difference(counter.path) or "")
+    rewrite(stated, 4, altered)
+    assert "is not what was stated" in (difference(stated) or "")
 
 
 def rewrite(path: Path, no: int, content: bytes) -> None:
@@ -155,12 +165,12 @@ def rewrite(path: Path, no: int, content: bytes) -> None:
         connection.commit()
 
 
-def test_a_rewritten_log_that_is_true_is_taken(counter: Counter) -> None:
+def test_a_rewritten_log_that_is_true_is_taken(stated: Path) -> None:
     """The tool of the test before makes a log that agrees: it is the content that the audit named."""
-    with closing(sqlite3.connect(counter.path)) as connection:
+    with closing(sqlite3.connect(stated)) as connection:
         content = connection.execute("SELECT content FROM credential_version WHERE no = 4").fetchone()[0]
-    rewrite(counter.path, 4, content)
-    assert difference(counter.path) is None
+    rewrite(stated, 4, content)
+    assert difference(stated) is None
 
 
 def test_nothing_is_entered_where_the_log_fails(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from app import clock
-from app.bootstrap import seed_policy
 from app.importers import FileFacts, RowFault
 from app.loading import Told, load_file, open_file
 from app.store.reader import SqliteReader
@@ -42,9 +41,8 @@ class Office:
     `batch` rows are entered together; `faults` are those of the last load.
     """
 
-    def __init__(self, store: Path, *issuers: Issuing) -> None:
+    def __init__(self, store: Path) -> None:
         self.store, self.batch, self.faults = store, BATCH, list[RowFault]()
-        self.enter_policies(*seed_policy(), *(issuing.document() for issuing in issuers))
 
     def enter_policies(self, *documents: PolicyDocument) -> None:
         """Enters documents of the policy."""

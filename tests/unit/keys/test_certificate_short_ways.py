@@ -51,6 +51,7 @@ def told(found: Certificate, name: str) -> object:
     return structs.asdict(value) if name == "_understood" else value
 
 
+@pytest.mark.no_cover
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3))
 def test_what_is_usual_is_read_as_piece_by_piece(seed: bytes, changes: list[tuple[int, int]]) -> None:

@@ -347,6 +347,7 @@ def outcome(finder: PathFinder, leaf: Certificate, hints: Any, anchors: Any, at:
         return error.step
 
 
+@pytest.mark.no_cover
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-200, 500), st.permutations([0, 1, 2])), min_size=1, max_size=6))
 def test_what_was_asked_before_changes_no_answer(asked: list[tuple[int, list[int]]]) -> None:
@@ -358,6 +359,7 @@ def test_what_was_asked_before_changes_no_answer(asked: list[tuple[int, list[int
         assert outcome(used, lock(), hints, anchors, at) == outcome(PathFinder(), lock(), hints, anchors, at)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(range(6)), max_size=6), st.randoms(use_true_random=False))
 def test_no_hints_make_a_wrong_path_right_nor_the_right_one_wrong(which: list[int], random: Any) -> None:

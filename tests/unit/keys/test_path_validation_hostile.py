@@ -20,6 +20,8 @@ from tests.support.pki import AT, CA_USAGE, Authority, Case, case, unit
 from tests.support.unsafe_sm2 import Key
 
 KIND = "p-256"
+# So many examples are slow to trace; the other files of path validation reach every branch.
+pytestmark = pytest.mark.no_cover
 
 
 def judged(leaf: bytes, chain: Sequence[bytes], anchors: Sequence[bytes], **more: Any) -> Path | PathError:

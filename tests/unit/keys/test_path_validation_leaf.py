@@ -159,6 +159,7 @@ CHANGES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.no_cover
 def test_the_step_accepts_nothing_that_certvalidator_refuses_and_says_why_it_refuses_more(
     authority: Authority, path: Path
 ) -> None:
@@ -327,6 +328,7 @@ def test_a_key_identifier_of_the_issuers_own_is_enough(authority: Authority, pat
     assert leaf_step(parse_certificate(leaf.der), path, AT).certificates
 
 
+@pytest.mark.no_cover
 def test_no_bit_of_a_lock_can_change(authority: Authority, path: Path) -> None:
     leaf: Issued = authority.issue(unit(KIND))
     assert leaf_step(parse_certificate(leaf.der), path, AT).certificates

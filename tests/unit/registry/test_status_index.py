@@ -15,6 +15,7 @@ KNOWN_ID = "sl_huegl74kjbm7rhcouo75npez"
 SECRETS = st.binary(min_size=32, max_size=32)
 
 
+@pytest.mark.no_cover
 def test_no_place_is_given_out_twice_and_some_to_nobody() -> None:
     given_out = {index_of(SECRET, LISTED, nth) for nth in range(CAPACITY)}
     assert len(given_out) == CAPACITY
