@@ -65,6 +65,7 @@ def assert_not_genuine(report: dict[str, Any], code: str) -> None:
     assert report["genuine"] is False
     assert report["code"] == code, report
     assert report["why"]
+    assert report["message"]
     for name in ("kid", "claims", "changed", "today", "problem"):
         assert report[name] is None
     assert report["differences"] == []
