@@ -44,7 +44,6 @@ def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
     said = None if document is None else document.signer
     view: dict[str, Any] = {
         "role": signer.signed.role,
-        "decision": signer.signed.outcome,
         "signature": None if document is None else document.name,
         "scheme": None if document is None else _scheme(document, signer.certificate),
         "claimed_time": None if said is None else said.claimed_time,
@@ -52,6 +51,7 @@ def _signer(signer: SignerAnswer, messages: Messages) -> dict[str, Any]:
         "evidence": [],
         "countersignatures": [_countersigned(entry) for entry in signer.countersigned],
         "oddities": [] if said is None else list(said.oddities),
+        "decision": signer.signed.outcome,
     }
     if decision is None or decision.lock is None:
         why = signer.signed.undecided

@@ -10,6 +10,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,7 +21,7 @@ import java.util.regex.Pattern;
  * java -Dfile.encoding=UTF-8 -Ddeadline=2026-12-01T01:30:00Z examples/VerifyDocument.java \
  *     http://127.0.0.1:8000 bid.p7s bid.pdf</pre>
  *
- * 投标时问一次，保存回执；开标时带截止时间再问，回执证明截止前已签。
+ * 投标时问一次，保存凭证；开标时带截止时间再问，凭证证明截止前已签。
  * Ask when the bid comes in and keep the receipt; ask again with the deadline when bids are opened: the receipt proves
  * that the signatures were there before.
  *
@@ -45,6 +46,9 @@ public final class VerifyDocument {
     public static void main(String[] arguments) throws IOException, InterruptedException {
         Path message = Path.of(arguments[1]);
         String name = message.getFileName().toString().replaceFirst("\\.p7[ms]$", "");
+        // 凭证按签名的摘要命名：重新签署的文件另有其凭证
+        // Named by the signature: a bid that is signed anew has its own receipt.
+        name += "." + digest(Files.readAllBytes(message));
         Path submitted = message.resolveSibling(name + ".submitted.jws");
         String deadline = System.getProperty("deadline");
         String more = "";
@@ -63,7 +67,7 @@ public final class VerifyDocument {
             System.out.println(String.join(" ", "*", signer.group(1), String.valueOf(signer.group(4)),
                     signer.group(3), signer.group(2) == null ? "—" : signer.group(2)));
         }
-        // 回执是日后的凭据，应与文件一并保存；最早的证明力最强
+        // 凭证是日后的凭据，应与文件一并保存；最早的证明力最强
         // The receipt is the proof of a year later: keep it with the bid. The earliest proves the most.
         if (deadline != null) {
             Files.writeString(message.resolveSibling(name + ".opened.jws"), member(answer, "receipt"));
@@ -116,6 +120,14 @@ public final class VerifyDocument {
             throw new IOException("the answer has no " + name);
         }
         return found.group(1);
+    }
+
+    private static String digest(byte[] octets) throws IOException {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(octets), 0, 8);
+        } catch (NoSuchAlgorithmException none) {
+            throw new IOException(none);
+        }
     }
 
     private static String text(byte[] octets) {

@@ -3,7 +3,7 @@
     python examples/verify_document.py http://127.0.0.1:8000 bid.p7m
     python examples/verify_document.py http://127.0.0.1:8000 bid.p7s --document bid.pdf --deadline 2026-12-01T01:30:00Z
 
-投标时问一次，保存回执；开标时带截止时间再问，回执证明截止前已签。
+投标时问一次，保存凭证；开标时带截止时间再问，凭证证明截止前已签。
 Ask when the bid comes in and keep the receipt; ask again with the deadline when bids are opened: the receipt proves
 that the signatures were there before.
 """
@@ -41,8 +41,9 @@ def judge(service: str, question: dict, document: bytes | None) -> dict:
         try:
             return ask(service, question | {"digest_kind": "sm3", "digest": digest})
         except HTTPError as error:
-            if json.load(error)["code"] != "digest.insufficient":
-                raise
+            said = error.read()
+            if json.loads(said)["code"] != "digest.insufficient":
+                raise SystemExit(f"{error.code} {said.decode()}") from None
     # 无 SM3，或签名须用原文 · No SM3 here, or a signature that needs the document itself or another digest.
     return ask(service, question if document is None else question | {"content": text(document)})
 
@@ -57,13 +58,19 @@ def main() -> None:
     given = parser.parse_args()
     question = QUESTION | {"signature_format": "cms", "signature": text(given.message.read_bytes())}
     question |= {"requirement": REQUIREMENT}
-    receipt = given.message.with_suffix(".submitted.jws")
+    # 凭证按签名的摘要命名，重签的文件另有凭证 · Named by the signature: a bid signed anew has a receipt of its own.
+    named = hashlib.sha256(given.message.read_bytes()).hexdigest()[:16]
+    receipt = given.message.with_suffix(f".{named}.submitted.jws")
     if given.deadline:
         question["deadline"] = given.deadline
         if receipt.exists():
             question["evidence"] = [{"kind": "receipt", "value": receipt.read_text(encoding="ascii")}]
-        receipt = given.message.with_suffix(".opened.jws")
-    answer = judge(given.service.rstrip("/"), question, given.document and given.document.read_bytes())
+        receipt = given.message.with_suffix(f".{named}.opened.jws")
+    try:
+        answer = judge(given.service.rstrip("/"), question, given.document and given.document.read_bytes())
+    except HTTPError as error:
+        # 4xx：问题本身有误，答复说明原因 · The question itself is wrong, and the answer says why.
+        raise SystemExit(f"{error.code} {error.read().decode()}") from None
     print(answer["decision"], answer["label"])
     for reason in answer["reasons"]:
         print("-", reason["message"], f"[{reason['code']}]")
@@ -71,7 +78,7 @@ def main() -> None:
         holder, proven = signer["certificate"], signer["proven_time"]
         since = proven["instant"] if proven else "—"
         print("*", signer["role"], holder["uscc"] if holder else "—", signer["decision"], since)
-    # 回执是日后的凭据，应与文件一并保存；最早的证明力最强
+    # 凭证是日后的凭据，应与文件一并保存；最早的证明力最强
     # The receipt is the proof of a year later: keep it with the bid. The earliest proves the most.
     if given.deadline or not receipt.exists():
         receipt.write_text(answer["receipt"], encoding="ascii")

@@ -43,6 +43,6 @@ report attached.json
 } | ask application/json "$service/v1/ca/signatures" detached.json
 report detached.json
 
-# 回执是日后的凭据，应与文件一并保存 · The receipt is the proof of a year later: keep it with the document.
+# 凭证是日后的凭据，应与文件一并保存 · The receipt is the proof of a year later: keep it with the document.
 sed 's/.*"receipt":"\([^"]*\)".*/\1/' detached.json >document-receipt.jws
 grep -q '^{"decision":"recognized"' detached.json

@@ -19,6 +19,7 @@ _STATUS = {
     "request.too_large": 413,
     "receipt.too_large": 413,
     "request.media_type": 415,
+    "document.media_type": 415,
     "request.not_allowed": 400,
     "credential.not_found": 404,
     "log.not_found": 404,

@@ -55,7 +55,7 @@ class SignatureEndpoint:
         scope["route"] = self
         media_type = (header(scope, b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
         if media_type != "application/json" and media_type not in CMS_TYPES:
-            raise problem("request.media_type")
+            raise problem("document.media_type", allowed=", ".join(("application/json", *sorted(CMS_TYPES))))
         parameters = read_parameters(scope, LINK_PARAMETERS if media_type in CMS_TYPES else ())
         body = await read_octets(receive, self._node.document_limit)
         if len(body) > _LARGE:

@@ -173,17 +173,20 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
         return
     for entry in entries:
         state = catalogue.word(f"key.state.{_state(entry)}")
+        if entry.compromised_at is not None:
+            state += f" {_compromised_at(entry)}"
         where = _where(entry) or catalogue.word("key.elsewhere")
         typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'} {state} {where}")
 
 
 @keys.command("activate", context_settings=KID_FIRST, help=ACTIVATE)
-def activate(kid: Kid) -> None:
+def activate(kid: Kid, lang: Lang = None) -> None:
     """Makes a published key of the store's mode the one that signs."""
     from app.settings import Settings
     from app.store.schema import check
     from keys.custody import key_directory
 
+    language(lang)
     settings = Settings()
     with failing_clearly():
         key_directory.make_active(settings.keys_path, check(settings.store_path).mode, kid)

@@ -101,8 +101,13 @@ def _contact(contact: dict[str, Any]) -> str:
     return " ".join(part for part in (contact["name"], contact["phone"], contact["url"]) if part)
 
 
-def _basis(basis: dict[str, str | None]) -> str:
-    return " ".join(part for part in (basis["instrument"], basis["number"], basis["article"]) if part)
+def _basis(basis: dict[str, str | None], catalogue: "Messages") -> str:
+    """An instrument with its number and article; an article that is a bare number is written out."""
+    article = basis["article"]
+    if article and article.isdigit():
+        article = catalogue.word("article", number=article)
+    named = f"《{basis['instrument']}》" if catalogue.language == "zh-CN" else basis["instrument"]
+    return " ".join(part for part in (named, basis["number"], article) if part)
 
 
 def render(view: dict[str, Any], catalogue: "Messages") -> list[str]:
@@ -121,13 +126,14 @@ def render(view: dict[str, Any], catalogue: "Messages") -> list[str]:
             lines.append(f"    {word('remedy')}: {reason['remedy']}")
         if reason["contact"]:
             lines.append(f"    {word('contact')}: {_contact(reason['contact'])}")
-        lines.append(f"    {word('legal_basis')}: {'; '.join(_basis(basis) for basis in reason['legal_basis'])}")
+        bases = "; ".join(_basis(basis, catalogue) for basis in reason["legal_basis"])
+        lines.append(f"    {word('legal_basis')}: {bases}")
     if view["conditions"]:
         lines.append(f"{word('conditions')}:")
         lines += [f"  - {entry['message']} ({word('state.' + entry['state'])})" for entry in view["conditions"]]
     lines.append(f"{word('checks')}:")
     lines += [
-        f"  - {word('check.' + entry['name'])}: {word('result.' + entry['result'])}. {entry['message']}"
+        f"  - {word('check.' + entry['name'])}: {word('result.' + entry['result'])} · {entry['message']}"
         for entry in view["checks"]
     ]
     return lines

@@ -93,6 +93,35 @@ def _lines(verdict: "ReceiptVerdict", catalogue: "Messages") -> list[str]:
         f"{catalogue.word('reasons')}: {', '.join(claims['reasons'])}",
         f"{catalogue.word('credential')}: {named}",
         f"{query.get('jurisdiction')} · {query.get('purpose')}",
-        f"valid_at {claims['valid_at']} · known_at {claims['known_at']} · evaluated_at {claims['evaluated_at']}",
+        catalogue.word(
+            "receipt.instants",
+            **{name: _instant(claims[name], catalogue) for name in ("valid_at", "known_at", "evaluated_at")},
+        ),
+        *_signed(claims.get("signature"), catalogue),
         f"iss {claims['iss']} · {claims['jti']}",
     ]
+
+
+def _signed(signature: Any, catalogue: "Messages") -> list[str]:
+    """Of a receipt over a document: its digests, and every signer with the certificate and the time that is proven."""
+    if not isinstance(signature, dict):
+        return []
+    lines = [catalogue.word("receipt.document", kind=kind, value=value) for kind, value in signature["content"].items()]
+    for place, signer in enumerate(signature["signers"], 1):
+        label = catalogue.label(signer["decision"], genuineness=False)
+        role = catalogue.word(f"role.{signer['role']}")
+        lines.append(f"{catalogue.word('signer', place=str(place))}: {signer['certificate'] or '—'} · {role} · {label}")
+        if proven := signer.get("proven_time"):
+            by = catalogue.word("evidence.receipt") if proven["kind"] == "receipt" else proven["by"]
+            instant = _instant(proven["instant"], catalogue)
+            lines.append(f"  {catalogue.word('signer.proven', instant=instant, by=by)}")
+    return lines
+
+
+def _instant(text: str, catalogue: "Messages") -> str:
+    from registry.period import InstantError, parse_instant
+
+    try:
+        return catalogue.instant(parse_instant(text))
+    except InstantError:
+        return text

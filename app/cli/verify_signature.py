@@ -59,7 +59,7 @@ def verify(
         "signature": _read(file if signature is None else signature),
         "signature_format": form.value,
         "certificate": None if certificate is None else _text(certificate),
-        "chain": [_text(path) for path in chain or []] or None,
+        "chain": [piece for path in chain or [] for piece in _texts(path)] or None,
         "jurisdiction": jurisdiction,
         "purpose": purpose,
         "relying_party": relying_party,
@@ -104,6 +104,13 @@ def _text(path: Path) -> str:
     content = _read(path)
     pem = content.lstrip().startswith(b"-----BEGIN ")
     return content.decode("latin-1") if pem else base64.b64encode(content).decode("ascii")
+
+
+def _texts(path: Path) -> list[str]:
+    """The certificates of a file: of PEM, as a lock's chain is written, each by itself."""
+    whole, end = _text(path), "-----END CERTIFICATE-----"
+    pieces = [f"{piece}{end}" for piece in whole.split(end)[:-1]]
+    return pieces or [whole]
 
 
 def _evidence(timestamps: list[Path], ocsp: list[Path], receipts: list[Path]) -> list[dict[str, str]]:
@@ -151,17 +158,33 @@ def _answer(content: dict[str, Any], document: Path | None, catalogue: "Messages
 def _lines(view: dict[str, Any], catalogue: "Messages") -> list[str]:
     from app.cli.recognize import render
 
-    lines = render(view, catalogue)
+    source = catalogue.word(f"time_source.{view['time_source']}")
+    judged = catalogue.word("judged_at", instant=catalogue.instant(view["valid_at"]), source=source)
+    lines = [*render(view, catalogue), judged]
     for place, signer in enumerate(view["signers"], 1):
         shown = signer["certificate"] or {}
         named = shown.get("subject") or shown.get("uscc") or shown.get("serial") or "—"
         label = catalogue.label(signer["decision"], genuineness=False)
-        lines.append(f"{catalogue.word('signer', place=str(place))}: {named} · {signer['role']} · {label}")
-        proven, claimed = signer["proven_time"], signer["claimed_time"]
-        if proven is not None:
-            instant = catalogue.instant(proven["instant"])
-            lines.append(f"  {catalogue.word('signer.proven', instant=instant, by=proven['by'])}")
-        if claimed is not None:
-            lines.append(f"  {catalogue.word('signer.claimed', instant=catalogue.instant(claimed))}")
-        lines += [f"  {entry['kind']}: {entry['message']} [{entry['code']}]" for entry in signer["evidence"]]
+        role = catalogue.word(f"role.{signer['role']}")
+        lines.append(f"{catalogue.word('signer', place=str(place))}: {named} · {role} · {label}")
+        lines += [f"  {line}" for line in _about(signer, catalogue)]
+    return lines
+
+
+def _about(signer: dict[str, Any], catalogue: "Messages") -> list[str]:
+    """When a signer signed, why he does not count, and what evidence proves nothing."""
+    word, lines = catalogue.word, []
+    proven, claimed = signer["proven_time"], signer["claimed_time"]
+    if proven is not None:
+        by = word("evidence.receipt") if proven["kind"] == "receipt" else proven["by"]
+        lines.append(word("signer.proven", instant=catalogue.instant(proven["instant"]), by=by))
+    if claimed is not None:
+        lines.append(word("signer.claimed", instant=catalogue.instant(claimed)))
+    if signer["decision"] != "recognized":
+        for reason in signer["reasons"]:
+            lines.append(f"- {reason['message']} [{reason['code']}]")
+            lines += [f"  {word('remedy')}: {reason['remedy']}"] if reason.get("remedy") else []
+    lines += [
+        f"{word('evidence.' + entry['kind'])}: {entry['message']} [{entry['code']}]" for entry in signer["evidence"]
+    ]
     return lines

@@ -125,7 +125,7 @@ def test_the_message_itself_may_be_the_body(desk: SigningDesk) -> None:
         response = desk.place.service.request("POST", address, content=body, headers=headers)
         assert codes(response) == ("recognized", "agreement.in_force")
     refused = desk.place.service.request("POST", address, content=octets, headers={"Content-Type": "text/plain"})
-    assert_problem(refused, 415, "request.media_type")
+    assert "application/cms" in assert_problem(refused, 415, "document.media_type")["detail"]
     assert_problem(desk.place.service.get(SIGNATURES), 405, "route.method_not_allowed")
 
 

@@ -199,8 +199,9 @@ def test_what_a_compromised_key_means_is_said_in_both_languages(home: Path) -> N
     assert "不再采信" in accord(home, "keys", "compromised", first["kid"]).out
     lines = {lang: accord(home, "keys", "list", f"--lang={lang}").out.splitlines()[0] for lang in ("zh-CN", "en")}
     where = f"{first['private']}.retired"
-    assert lines["zh-CN"] == f"  {first['kid']} ES256 test 已泄露 {where}"
-    assert lines["en"] == f"  {first['kid']} ES256 test compromised {where}"
+    since = listed(home)[0]["compromised_at"]
+    assert lines["zh-CN"] == f"  {first['kid']} ES256 test 已泄露 {since} {where}"
+    assert lines["en"] == f"  {first['kid']} ES256 test compromised {since} {where}"
     for lang, begins, names in (
         ("zh-CN", "无法判定凭证是否真实：", ("[key.compromised]", "窃取者", "known_at", "RFC 3161")),
         ("en", "Cannot tell whether it is genuine: ", ("[key.compromised]", "a thief", "known_at", "RFC 3161")),

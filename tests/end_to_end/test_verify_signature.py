@@ -73,13 +73,21 @@ def test_who_must_have_signed_and_by_when(fresh: Path, desk: Path, tmp_path: Pat
     met = accord(fresh, *asked, f"--signature={desk / 'bid.p7s'}", f"--receipt={receipt}")
     assert met.code == 0, met
     assert "All signatures that were asked for are there." in met.out
-    assert re.search(r"Signer [12]: .* · legal_representative · ", met.out)
+    assert re.search(r"Signer [12]: .* · legal representative · ", met.out)
     lacking = accord(fresh, *asked, f"--signature={desk / 'unit.p7s'}")
     assert (lacking.code, "signers.missing" in lacking.out) == (1, True)
-    assert accord(fresh, "verify-receipt", str(receipt)).code == 0
+    shown = accord(fresh, "verify-receipt", str(receipt), "--lang=en")
+    assert shown.code == 0
+    assert len(re.findall(r"Signer [12]: sha256:[0-9a-f]{64} · ", shown.out)) == 2
+    assert re.search(r"^Document \(sm3\): [0-9a-f]{64}$", shown.out, re.MULTILINE)
     late = ("--deadline=2026-01-01T00:00:00+08:00", f"--signature={desk / 'bid.p7s'}")
     missed = accord(fresh, *asked, *late)
     assert (missed.code, "signature.after_deadline" in missed.out) == (1, True)
+    # What is wrong is said under each signer, and of which instant this was judged.
+    assert len(re.findall(r"^  - .*\[signature\.after_deadline\]$", missed.out, re.MULTILINE)) == 3
+    assert "Judged for: " in missed.out
+    chain = accord(fresh, *asked, f"--signature={desk / 'bid.p7s'}", f"--chain={desk / 'unit' / 'chain.pem'}")
+    assert chain.code == 0, chain
     # The receipt is evidence from its time on.
     again = accord(fresh, *asked, f"--signature={desk / 'bid.p7s'}", f"--earlier={receipt}", "--json")
     assert [entry["proven_time"]["kind"] for entry in told(again)["signers"]] == ["receipt", "receipt"]
