@@ -8,7 +8,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from keys.algorithms.schemes import load_key
+from keys.certificate import Certificate
 from keys.content import Content, Octets
+from keys.errors import KeysError
 from keys.revocation.judgement import RevocationPolicy
 from registry.evidence import DocumentSignature, Established, LockEvidence, ProvenTime, RefusedEvidence
 from registry.policy import Policy
@@ -87,24 +90,37 @@ def _found(document: DocumentSignature, judged: _Judge, query: RecognitionQuery)
         if isinstance(verdict, Refusal):
             refused.append(RefusedEvidence(kind="timestamp", digest=name, code=verdict.code, detail=verdict.detail))
             continue
-        proven.append(replace(verdict, certificates=_covered(document, query, message=over is message)))
-    first = min(proven, key=lambda entry: (entry.instant, entry.digest), default=None)
-    return Established(proven=first, refused=tuple(refused))
+        covered = _covered(document, query.certificate, message=over is message)
+        if _may_be_of_another_key(query.certificate, covered):
+            detail = "it covers a value for which anybody can make a key later: the certificate's hash was not signed"
+            refused.append(RefusedEvidence(kind="timestamp", digest=name, code="timestamp.key_open", detail=detail))
+            continue
+        proven.append(replace(verdict, certificates=covered))
+    proven.sort(key=lambda entry: (entry.instant, entry.digest))
+    return Established(proofs=tuple(proven), refused=tuple(refused))
 
 
-def _covered(document: DocumentSignature, query: RecognitionQuery, *, message: bool) -> frozenset[str]:
+def _covered(document: DocumentSignature, certificate: Certificate | None, *, message: bool) -> frozenset[str]:
     """The certificates that a timestamp shows to have been there: that whose hash was signed, those in the message.
 
     Any other may have been made later, by an authority's key that was broken since.
     """
-    certificate, inside = query.certificate, document.message.content
-    found = {entry.fingerprint for entry in query.chain if entry.der in inside} if message else set[str]()
-    if certificate is None:
-        return frozenset(found)
+    found = document.inside if message else frozenset()
     hashed = document.signer is not None and document.signer.certificate_hashes
-    if hashed or (message and certificate.der in inside):
-        found.add(certificate.fingerprint)
-    return frozenset(found)
+    return found.union((certificate.fingerprint,)) if hashed and certificate is not None else found
+
+
+def _may_be_of_another_key(certificate: Certificate | None, covered: frozenset[str]) -> bool:
+    """Whether the value that was stamped may be older than the key: of RSA and ECDSA a key can be made for a value.
+
+    What SM2 and Ed25519 sign depends on the public key.
+    """
+    if certificate is None or certificate.fingerprint in covered:
+        return False
+    try:
+        return load_key(certificate.spki).family in ("rsa", "ec")
+    except KeysError:
+        return True
 
 
 def _first(

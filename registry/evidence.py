@@ -41,6 +41,8 @@ class ProvenTime(Struct, frozen=True, kw_only=True):
     """From the authority's certificate to the trust anchor."""
     lists: tuple[str, ...] = ()
     """The digests of the revocation lists that it rests on."""
+    kid: str | None = None
+    """Of a receipt, the key that signed it."""
     certificates: frozenset[str] = frozenset()
     """The fingerprints of the certificates that are shown to have been there too."""
     tokens: frozenset[str] = frozenset()
@@ -73,6 +75,8 @@ class DocumentSignature(Struct, frozen=True, kw_only=True):
     receipts: tuple[ProvenTime, ...] = ()
     refused: tuple[RefusedEvidence, ...] = ()
     deadline: datetime | None = None
+    inside: frozenset[str] = frozenset()
+    """The fingerprints of the certificates in the message."""
 
 
 class Brought(Struct, frozen=True, kw_only=True):
@@ -112,14 +116,19 @@ class RevocationEvidence(Protocol):
 
 
 class Established(Struct, frozen=True, kw_only=True):
-    """What evidence establishes about when a signature was made: the earliest instant that is proven, if any is.
+    """What evidence establishes about when a signature was made: every time that is proven, the earliest first.
 
     `named` is the instant for which the asker wants to know, None where he leaves that to what is proven.
     """
 
-    proven: ProvenTime | None
+    proofs: tuple[ProvenTime, ...]
     refused: tuple[RefusedEvidence, ...]
     named: datetime | None = None
+
+    @property
+    def proven(self) -> ProvenTime | None:
+        """The earliest instant by which the signature is proven to have existed."""
+        return self.proofs[0] if self.proofs else None
 
 
 class LockEvidence(Struct, frozen=True, kw_only=True):

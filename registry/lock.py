@@ -194,9 +194,10 @@ def _signed_at(case: LockCase) -> datetime | None:
 def _there_at(case: LockCase, certificate: Certificate) -> datetime | None:
     """By when a certificate is proven to have existed."""
     established = case.evidence.established
-    if established is None or established.proven is None:
+    if established is None:
         return None
-    return established.proven.instant if certificate.fingerprint in established.proven.certificates else None
+    name = certificate.fingerprint
+    return next((entry.instant for entry in established.proofs if name in entry.certificates), None)
 
 
 def _signature(case: LockCase) -> Finding:

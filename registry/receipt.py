@@ -255,8 +255,9 @@ def _signer(signer: SignerAnswer) -> dict[str, Any]:
 
 
 def time_statement(proven: ProvenTime) -> dict[str, Any]:
-    """A proven time, with the digest of what proves it."""
-    return {"instant": proven.instant, "kind": proven.kind, "by": proven.name, "digest": proven.digest}
+    """A proven time, with the digest of what proves it; of a receipt with the key, which may turn out to be stolen."""
+    said = {"instant": proven.instant, "kind": proven.kind, "by": proven.name, "digest": proven.digest}
+    return said if proven.kid is None else said | {"kid": proven.kid}
 
 
 def _log(head: TreeHead) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def judge_signers(signers: Sequence[Signed], requirement: Requirement | None) ->
 
 
 def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int) -> Panel:
-    good = [signer for signer in _distinct(signers) if signer.outcome == "recognized"]
+    good = _surely_distinct([signer for signer in _distinct(signers) if signer.outcome == "recognized"])
     possible = [signer for signer in _distinct(signers) if signer.outcome != "not_recognized"]
     missing = _missing(good, requirement)
     if not any(missing.values()):
@@ -221,6 +221,17 @@ def _distinct(signers: Sequence[Signed]) -> list[Signed]:
         if name not in best or _grave(signer) < _grave(best[name]):
             best[name] = signer
     return list(best.values())
+
+
+def _surely_distinct(signers: Sequence[Signed]) -> list[Signed]:
+    """Without those who may be the company of another in their role: a company without a code may be any."""
+    coded = [signer for signer in signers if signer.role == "unknown" or _uscc(signer) is not None]
+    kept = {signer.role for signer in coded}
+    for signer in signers:
+        if signer.role not in kept:
+            kept.add(signer.role)
+            coded.append(signer)
+    return coded
 
 
 def _holder(signer: Signed) -> str | bytes | None:

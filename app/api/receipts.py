@@ -49,10 +49,12 @@ async def report(node: Node, content: Any, messages: Messages) -> dict[str, Any]
         view["problem"] = [fault_view(Fault(pointer="/receipt", code="receipt.key_compromised"), messages)]
     if verdict.claims is None:
         return view
+    doubts = [Fault(pointer="/receipt", code="receipt.rests_on_compromised")] if verdict.on_stolen_key else []
+    view["problem"] = [fault_view(fault, messages) for fault in doubts] or None
     try:
         today, differences = await compare_with_today(verdict.claims, node.recognizer, clock.now())
     except QueryRefused as error:
-        view["problem"] = [fault_view(fault, messages) for fault in error.faults]
+        view["problem"] = [fault_view(fault, messages) for fault in (*doubts, *error.faults)]
         return view
     view["changed"] = bool(differences)
     view["differences"] = [{"name": entry.name, "then": entry.then, "now": entry.now} for entry in differences]

@@ -66,6 +66,8 @@ class ProvenInstant(Strict):
     kind: Literal["timestamp", "receipt"]
     by: str
     digest: str
+    kid: str | None = None
+    """Of a receipt, the key that signed it."""
 
 
 class RefusedProof(Strict):

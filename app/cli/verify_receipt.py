@@ -50,6 +50,8 @@ def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[s
     if verdict.claims is None:
         return [catalogue.problem("receipt.key_compromised", {})] if verdict.code == KEY_COMPROMISED else []
     notes = []
+    if verdict.on_stolen_key:
+        notes.append(catalogue.problem("receipt.rests_on_compromised", {}))
     if not verdict.claims["livemode"]:
         notes.append(catalogue.word("receipt.test"))
     try:

@@ -119,7 +119,9 @@ def read_receipts(
             detail = "a receipt over something else than signatures, or of a store of another mode"
             refused.append(RefusedEvidence(kind="receipt", digest=digest, code="receipt.other", detail=detail))
             continue
-        proven = ProvenTime(instant=instant, kind="receipt", digest=digest, name=str(verdict.claims["iss"]))
+        proven = ProvenTime(
+            instant=instant, kind="receipt", digest=digest, name=str(verdict.claims["iss"]), kid=verdict.kid
+        )
         message = str(verdict.claims["signature"].get("digest"))
         good.append(SignatureReceipt(proven=proven, signatures=found, message=message, tokens=_tokens(signers)))
     return tuple(good), tuple(refused)

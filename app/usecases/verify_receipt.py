@@ -30,6 +30,8 @@ class ReceiptVerdict:
     code: str | None
     why: str | None
     claims: Mapping[str, Any] | None
+    on_stolen_key: bool = False
+    """It is genuine, but says that a time was proven by a receipt whose key has been declared compromised since."""
 
 
 def verify_receipt(token: str, ring: KeyRing) -> ReceiptVerdict:
@@ -49,7 +51,18 @@ def verify_receipt(token: str, ring: KeyRing) -> ReceiptVerdict:
         problem = "the claims are not JSON"
     if problem is not None:
         return refused("receipt.claims", problem)
-    return ReceiptVerdict(genuine=True, kid=verified.kid, code=None, why=None, claims=content)
+    stolen = any(key.revoked_at is not None and key.kid in _rests_on(content) for key in ring.keys)
+    return ReceiptVerdict(genuine=True, kid=verified.kid, code=None, why=None, claims=content, on_stolen_key=stolen)
+
+
+def _rests_on(claims: Mapping[str, Any]) -> list[str]:
+    """The keys of the receipts by which this one says that a time is proven."""
+    signature = claims.get("signature")
+    signers = signature.get("signers") if isinstance(signature, dict) else None
+    found = signers if isinstance(signers, list) else []
+    times = [signer.get("proven_time") for signer in found if isinstance(signer, dict)]
+    kids = [time.get("kid") for time in times if isinstance(time, dict)]
+    return [kid for kid in kids if isinstance(kid, str)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,14 +39,15 @@ class SignatureVerifier:
         receipts, refused = read_receipts(request.evidence, self._ring, livemode=self._livemode)
         stapled = tuple(piece.octets for piece in request.evidence if piece.kind == "ocsp")
         whole = Octets(request.signature)
+        hints = () if message is None else message.certificates
+        inside = frozenset(certificate.fingerprint for certificate in hints)
         documents = [
-            (certificate, _document(request, whole, signer, certificate, content, receipts, refused))
+            (certificate, _document(request, whole, signer, certificate, content, receipts, refused, inside))
             for signer, certificate in found
         ]
         _refuse_insufficient(documents)
         if sum(len(document.timestamps) for _, document in documents) > MAX_TIMESTAMPS:
             raise _refused("/evidence", "document.too_many_timestamps", limit=str(MAX_TIMESTAMPS))
-        hints = () if message is None else message.certificates
         answers = []
         for certificate, document in documents:
             # A message of many signers and timestamps takes seconds: others are answered in between.
@@ -166,6 +167,7 @@ def _document(
     content: Content,
     receipts: Sequence[SignatureReceipt],
     refused: tuple[RefusedEvidence, ...],
+    inside_message: frozenset[str],
 ) -> DocumentSignature:
     value = request.signature if signer is None else signer.signature
     name = _named(Octets(value))
@@ -194,6 +196,7 @@ def _document(
         else tuple(entry.proves(name, certificate, _named(message), inside) for entry in about),
         refused=(*refused, *others),
         deadline=request.deadline,
+        inside=inside_message,
     )
 
 

@@ -88,6 +88,8 @@ def read_unsigned(element: Element, oddities: list[str]) -> Mapping[str, list[El
 def are_attributes(content: bytes) -> bool:
     """Whether content is itself the DER of signed attributes, which would serve as a message without any.
 
+    Those of a countersignature have no contentType (RFC 5652 §11.4), all have a messageDigest.
+
     So a signature over attributes could be shown as one over a document that the signer has never seen.
     """
     if content[:1] != bytes((der.SET,)) or len(content) > MAX_SIGNED:
@@ -97,7 +99,7 @@ def are_attributes(content: bytes) -> bool:
         found = {oid for oid, _ in map(_attribute, members)}
     except MalformedError:
         return False
-    return {CONTENT_TYPE, MESSAGE_DIGEST} <= found
+    return MESSAGE_DIGEST in found
 
 
 def _attribute(element: Element) -> tuple[str, Element]:

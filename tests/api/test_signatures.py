@@ -238,6 +238,7 @@ def test_an_answer_is_evidence_years_later(desk: SigningDesk) -> None:
         "kind": "receipt",
         "by": "urn:accord:test",
         "digest": f"sha256:{hashlib.sha256(first['receipt'].encode()).hexdigest()}",
+        "kid": desk.place.service.node.signer.kid,
     }
     assert (again["time_source"], again["valid_at"]) == ("proven", first["evaluated_at"])
     other = message(DOCUMENT, Signed(by=lock, at=desk.world.now - 2 * DAY))

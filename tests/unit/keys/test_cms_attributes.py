@@ -126,6 +126,9 @@ def test_signed_attributes_are_no_document() -> None:
     signature = only_signer(message(CONTENT, signer)).signature
     bare = Signed(by=lock(), attributes=False, signature=signature)
     assert code_of(message(shown, bare)) == "cms.content_is_attributes"
+    # So it is with what a countersigner signed, which has no contentType.
+    counter = der.set_of(DIGEST)
+    assert code_of(message(counter, Signed(by=lock(), attributes=False))) == "cms.content_is_attributes"
     detached = message(None, bare)
     for content in (Octets(shown), Stream(lambda: io.BytesIO(shown)), Stream(lambda: Trickle(shown))):
         assert code_of(detached, content) == "cms.content_is_attributes"
@@ -138,7 +141,7 @@ ALMOST = {
     "text": "1号文件".encode(),
     "a set that is empty": der.set_of(),
     "a set of something else": der.set_of(NULL),
-    "an attribute alone": der.set_of(DIGEST),
+    "a type alone": der.set_of(TYPE),
     "something after it": der.set_of(TYPE, DIGEST) + b"\0",
     "longer than attributes are": der.set_of(TYPE, DIGEST, der.octet_string(bytes(MAX_SIGNED))),
 }

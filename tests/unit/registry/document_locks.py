@@ -53,7 +53,8 @@ def of_message(octets: bytes, place: int = 0, **more: Any) -> DocumentSignature:
     """The signature of one signer of a message, with the timestamps that it holds."""
     read = parse_cms(octets)
     signer = read.signers[place]
-    given = {"content": Octets(read.content or DOCUMENT), "timestamps": signer.timestamps} | more
+    inside = frozenset(certificate.fingerprint for certificate in read.certificates)
+    given = {"content": Octets(read.content or DOCUMENT), "timestamps": signer.timestamps, "inside": inside} | more
     return DocumentSignature(
         signer=signer, value=signer.signature, name=name_of(signer.signature), message=Octets(octets), **given
     )

@@ -173,7 +173,7 @@ def test_a_receipt_that_was_not_known_yet_proves_nothing() -> None:
 
 
 def test_a_timestamp_is_over_the_signature_or_over_the_whole_message() -> None:
-    octets = message(DOCUMENT, Signed(by=LOCK))
+    octets = message(DOCUMENT, Signed(by=LOCK, more=(signing_certificate(LOCK.der),)))
     signed = of_message(octets)
     for over, code in ((signed.value, None), (octets, None), (DOCUMENT, "timestamp.imprint_wrong")):
         document = structs.replace(signed, timestamps=(token(over, AT - HOUR),))
@@ -190,6 +190,36 @@ def test_a_timestamp_is_over_the_signature_or_over_the_whole_message() -> None:
     assert [entry.code for entry in lock.established.refused] == ["timestamp.imprint_wrong"]
 
 
+def test_a_key_that_was_made_for_a_value_that_was_stamped_proves_no_time() -> None:
+    """Of RSA and ECDSA a key can be computed for a value and a document; SM2 signs what depends on the key."""
+    sm2 = root(kind="sm2").subordinate("重庆测试CA").issue(unit("sm2", 1))
+    for lock, more, code in (
+        (LOCK, (), "timestamp.key_open"),
+        (LOCK, (signing_certificate(LOCK.der),), None),
+        (sm2, (), None),
+    ):
+        for certificates in ((), (lock.der,)):
+            octets = message(DOCUMENT, Signed(by=lock, more=more), certificates=certificates)
+            signed = of_message(octets)
+            for over, open_to in ((signed.value, code), (octets, None if certificates else code)):
+                document = structs.replace(signed, timestamps=(token(over, AT - HOUR),))
+                judged = judge_document(lock, document).lock
+                assert judged is not None
+                assert judged.established is not None
+                assert [entry.code for entry in judged.established.refused] == ([] if open_to is None else [open_to])
+
+
+def test_more_evidence_makes_no_answer_worse() -> None:
+    """An earlier time that covers less leaves the later one its worth."""
+    stolen = ca().certificate.revoked(AT - DAY, reason="keyCompromise")
+    dated = {"this_update": AT, "next_update": AT + 7 * DAY}
+    lists = Shelf().add(root(), root().crl((stolen,), **dated)).add(ca(), ca().crl((), **dated))
+    whole, bare_value = receipt(AT - 2 * DAY), structs.replace(receipt(AT - 3 * DAY), certificates=frozenset())
+    document = structs.replace(in_cms(LOCK), receipts=(whole, bare_value))
+    assert judge_document(LOCK, document, lists).outcome == "recognized"
+    assert judge_document(LOCK, structs.replace(document, receipts=(bare_value,)), lists).outcome == "indeterminate"
+
+
 def test_what_else_is_wrong_with_a_token_is_told_rather_than_what_it_is_over() -> None:
     octets = message(DOCUMENT, Signed(by=LOCK))
     unfit = token(octets, AT - HOUR, more=(usage(TIME_STAMPING, critical=False),))
@@ -203,7 +233,7 @@ def test_what_else_is_wrong_with_a_token_is_told_rather_than_what_it_is_over() -
 
 
 def test_an_anchor_serves_timestamps_where_and_while_it_says() -> None:
-    document = structs.replace(in_cms(LOCK), timestamps=())
+    document = structs.replace(in_cms(LOCK, more=(signing_certificate(LOCK.der),)), timestamps=())
     stamped = structs.replace(document, timestamps=(token(document.value, AT - HOUR),))
     from tests.unit.registry.locks import anchor
 
@@ -281,8 +311,8 @@ def test_a_proof_over_the_value_alone_says_nothing_of_the_certificate() -> None:
         decision = judge_document(lock, stamped, policy=policy)
         assert decision.lock is not None
         assert decision.lock.established is not None
-        assert decision.lock.established.proven is not None
-        assert (certificate_of(lock).fingerprint in decision.lock.established.proven.certificates) is bound
+        proven = decision.lock.established.proven
+        assert (proven is not None and certificate_of(lock).fingerprint in proven.certificates) is bound
         assert told(decision, "format")[0] == ("passed" if bound else "failed")
 
 
@@ -401,7 +431,7 @@ def test_who_steals_the_authoritys_key_later_cannot_put_a_name_to_an_old_signatu
         assert decision.lock is not None
         assert decision.lock.established is not None
         bound = structs.replace(proof, certificates=proof.certificates if octets == hashed else frozenset())
-        found = structs.replace(decision.lock.established, proven=bound)
+        found = structs.replace(decision.lock.established, proofs=(bound,))
         assert judged_as(document, found, lists).outcome == outcome
 
 
@@ -438,6 +468,9 @@ def test_a_timestamp_over_a_message_is_one_over_the_certificates_in_it() -> None
         decision = judge_document(lock, document, policy=policy, chain=(low.certificate.der,))
         assert decision.lock is not None
         assert decision.lock.established is not None
+        if not inside:
+            assert [entry.code for entry in decision.lock.established.refused] == ["timestamp.key_open"]
+            continue
         assert decision.lock.established.proven is not None
         there = {certificate_of(entry).fingerprint for entry in inside}
         assert decision.lock.established.proven.certificates == there

@@ -383,5 +383,5 @@ def test_the_choices_of_profiles_hold_labels_and_nothing_else() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.source)
 def test_every_first_version_is_the_only_one(document: PolicyDocument) -> None:
     # The lock's profile came to name key usages when locks came to be verified.
-    assert document.version == (3 if document.id == "ca-certificate" else 1)
+    assert document.version == (4 if document.id == "ca-certificate" else 1)
     assert sum((entry.kind, entry.id) == (document.kind, document.id) for entry in DOCUMENTS) == 1

@@ -157,6 +157,15 @@ def test_a_company_counts_once_in_each_role() -> None:
     assert judge_signers(same, wanted(1, 1)).outcome == "indeterminate"
 
 
+def test_a_company_without_a_code_may_be_any_other() -> None:
+    lock = ca().issue(named("测试建设9有限公司"))
+    unnamed = Signed(role="unit", decision=judge_document(lock, in_cms(lock)))
+    for signers in ([unnamed, signed()], [signed(), unnamed]):
+        assert judge_signers(signers, wanted(2)).outcome == "indeterminate"
+        assert judge_signers(signers, wanted(1)).outcome == "recognized"
+    assert judge_signers([unnamed], wanted(1)).outcome == "recognized"
+
+
 def test_a_holder_without_a_code_is_known_by_name() -> None:
     spec = named("测试建设9有限公司")
     found = []
