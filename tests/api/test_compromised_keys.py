@@ -81,6 +81,13 @@ def test_a_receipt_dated_before_the_deadline_by_a_stolen_key_proves_until_it_is_
         (told,) = signer(refused)["evidence"]
         assert (told["kind"], told["code"]) == ("receipt", "key.compromised")
         assert stolen.kid in told["detail"]
+        # An answer that rested on it is ours, and its time is not to be relied on.
+        report = desk.place.service.post(VERIFICATIONS, {"receipt": believed["receipt"]}).json()
+        assert report["genuine"] is True
+        assert [problem["code"] for problem in report["problem"]] == [
+            "receipt.rests_on_compromised",
+            "document.needed",
+        ]
         # A receipt by a good key goes on to prove, also beside the other.
         later = (clock.now() + DAY).isoformat()
         for given in ([mine], [forged, mine]):

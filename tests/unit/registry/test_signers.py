@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from app.bootstrap import seed_policy
 from registry.decision import Decision
+from registry.policy import build_policy
 from registry.receipt import Origin, claims, signature_statement
 from registry.signers import Panel, Requirement, Role, SignatureAnswer, Signed, SignerAnswer, judge_signers, role_of
 from tests.support.der_writer import Subject
@@ -144,6 +146,25 @@ def test_who_signs_twice_is_one_signer() -> None:
     assert judge_signers(twice, wanted(2)).outcome == "not_recognized"
     better = [signed(outcome="not_recognized"), signed()]
     assert judge_signers(better, wanted(1)).outcome == "recognized"
+
+
+def test_who_represents_is_known_by_the_words_that_are_shipped() -> None:
+    shipped = build_policy(seed_policy()).profiles["ca-certificate"].role_words
+
+    def role(name: str) -> Role:
+        return role_of(certificate_of(ca().issue(named(name, organisation="测试建设9有限公司"))), shipped)
+
+    for name in ("法定代表人", "测试九（法定代表人）", "法人代表章"):
+        assert role(name) == "legal_representative"
+    for name in (
+        "非法定代表人",
+        "原法定代表人",
+        "法定代表人助理",
+        "法定代表人之秘书",
+        "法定代表人配偶",
+        "法定代表人授权人",
+    ):
+        assert role(name) == "unknown", name
 
 
 def test_a_company_counts_once_in_each_role() -> None:
