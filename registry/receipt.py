@@ -218,9 +218,15 @@ def proven_time(decision: Decision) -> ProvenTime | None:
 
 
 def time_source(decision: Decision) -> str:
-    """Whether it is proven that the signature existed at `valid_at`, or only asserted by who asks."""
-    proven = proven_time(decision)
-    return "proven" if proven is not None and proven.instant <= decision.query.valid_at else "asserted"
+    """Whether it is proven that the signature existed at `valid_at`, or only asserted by who asks.
+
+    Who names no instant asks about the one that is proven, or about now where that may be moments ahead.
+    """
+    established = None if decision.lock is None else decision.lock.established
+    if established is None or established.proven is None:
+        return "asserted"
+    reached = established.named is None or established.proven.instant <= established.named
+    return "proven" if reached else "asserted"
 
 
 def signature_statement(answer: SignatureAnswer) -> dict[str, Any]:

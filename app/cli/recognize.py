@@ -110,6 +110,10 @@ def _basis(basis: dict[str, str | None], catalogue: "Messages") -> str:
     return " ".join(part for part in (named, basis["number"], article) if part)
 
 
+# What these checks look at is another thing for a lock than for a licence.
+_OF_LOCK = frozenset(("format", "issuer", "freshness"))
+
+
 def render(view: dict[str, Any], catalogue: "Messages") -> list[str]:
     """An answer as lines for people."""
     word = catalogue.word
@@ -132,8 +136,8 @@ def render(view: dict[str, Any], catalogue: "Messages") -> list[str]:
         lines.append(f"{word('conditions')}:")
         lines += [f"  - {entry['message']} ({word('state.' + entry['state'])})" for entry in view["conditions"]]
     lines.append(f"{word('checks')}:")
-    lines += [
-        f"  - {word('check.' + entry['name'])}: {word('result.' + entry['result'])} · {entry['message']}"
-        for entry in view["checks"]
-    ]
+    own = _OF_LOCK if credential is not None and credential["type"] == "ca-certificate" else frozenset()
+    for entry in view["checks"]:
+        looked_at = word(f"{'check_of_lock' if entry['name'] in own else 'check'}.{entry['name']}")
+        lines.append(f"  - {looked_at}: {word('result.' + entry['result'])} · {entry['message']}")
     return lines
