@@ -92,7 +92,7 @@ class PathFinder(Protocol):
     def find_all(
         self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
     ) -> tuple[Path, ...]:
-        """The paths from the leaf to the anchors, one through each of its issuers, valid at the instant."""
+        """Every path from the leaf to the anchors that is valid at the instant."""
         ...
 
 

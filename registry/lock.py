@@ -6,7 +6,7 @@ lists, and a list of accepted authorities in the place of an agreement.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 
 from msgspec import Struct
@@ -27,6 +27,7 @@ from registry.finding import NO_PARAMS, SKIPPED, Finding, Param, Params, Result
 from registry.holder import UNNAMED, credential_of, issuer_of, names_of
 from registry.identifiers import comparable
 from registry.jurisdiction import Authority, office_for
+from registry.path_choice import choose, grave
 from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
@@ -40,19 +41,16 @@ _SKEW = timedelta(minutes=5)
 _NO_HOLDERS = frozenset(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 3, 8, 9))
 # RFC 5280 4.2.1.3. Keys for encryption are kept by the authority as well (GM/T 0034): a signature by one binds nobody.
 _SIGNING = frozenset({"digitalSignature", "nonRepudiation"})
-_GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "status.suspended": 4, "status.revoked": 5}
 _RELYING_PARTY: Params = {"facts": "relying_party", "count": 1}
 
 
 class Revocation(Struct, frozen=True, kw_only=True):
-    """What the revocation lists say."""
+    """What revocation evidence says of the lock, or of an authority on its path where that is worse."""
 
     verdict: RevocationVerdict
     as_of: datetime | None
     """How far the list reaches that reaches least, of those that a good answer rests on."""
     fresh_until: datetime | None
-    issuer_compromised: bool
-    """Whether the certificate that issued the lock was revoked because its key was no longer safe."""
     lists: tuple[str, ...]
     """The digests of every list and OCSP response behind the answer, those about the authorities on the path too."""
 
@@ -123,27 +121,16 @@ def _path(case: LockCase) -> tuple[Finding, Path | None, TrustAnchor | None, Rev
             params: Params = {"issuer": issuer_of(case.certificate)}
             return case.finding("path", "failed", "path.no_anchor", "certificate", params), None, None, None
         return case.finding("path", "failed", "path.invalid", "", {"step": error.step}), None, None, None
-    path, revocation = _best([(path, _revocation(case, path)) for path in paths])
+    judged = choose(paths, partial(_verdict, case), partial(_others, case))
+    path, revocation = judged.path, _joined(judged.verdicts)
     anchor = next(entry for entry in serving if entry.certificate.der == path.certificates[-1].der)
     finding = _passed("path", "path.valid", "", {"anchor": anchor.name, "anchor_id": anchor.id})
     return finding, path, anchor, revocation
 
 
-def _best(found: Sequence[tuple[Path, Revocation]]) -> tuple[Path, Revocation]:
-    """The path that nothing speaks against, if there is one: any path suffices (RFC 5280 6).
-
-    But where one certificate of the issuing key was revoked as compromised, every other of that key is as bad.
-    Nobody chooses by the order of what he sends: of equals the first by fingerprint counts.
-    """
-    if len(found) == 1:
-        return found[0]
-
-    def rank(entry: tuple[Path, Revocation]) -> tuple[bool, int, list[str]]:
-        path, revocation = entry
-        fingerprints = [certificate.fingerprint for certificate in path.certificates]
-        return not revocation.issuer_compromised, _grave(revocation.verdict), fingerprints
-
-    return min(found, key=rank)
+def _others(case: LockCase, path: Path) -> tuple[Result, Result]:
+    """The results of what is asked of a path besides revocation: which of several counts depends on them too."""
+    return _algorithms(case, path).result, _accepted(case, path, _named(case, path))[0].result
 
 
 def _algorithms(case: LockCase, path: Path | None) -> Finding:
@@ -284,27 +271,14 @@ def _answers(case: LockCase, certificate: Certificate, issuer: Certificate) -> S
     return found
 
 
-def _grave(verdict: RevocationVerdict) -> int:
-    return _GRAVITY[verdict.reason if verdict.state == "revoked" else verdict.state]
-
-
-def _revocation(case: LockCase, path: Path) -> Revocation:
-    """What the lists say of the lock, or of an authority on its path where that is worse."""
-    below = (None, *path.certificates)
-    steps = zip(pairwise(path.certificates), below, strict=False)
-    return _joined(tuple([_verdict(case, *step, lower) for step, lower in steps]))
-
-
 @lru_cache(maxsize=1024)
 def _joined(found: tuple[RevocationVerdict, ...]) -> Revocation:
     """The worst of the verdicts along a path. Kept, as most locks of an authority have the same."""
     ends = [verdict.fresh_until for verdict in found if verdict.fresh_until is not None]
     reached = [verdict.as_of for verdict in found if verdict.as_of is not None]
-    worst = max(found, key=_grave)
+    worst = max(found, key=grave)
     good = worst.state == "good"
-    issuing = found[1].entry if len(found) > 1 else None
     return Revocation(
-        issuer_compromised=issuing is not None and issuing.reason in COMPROMISES,
         verdict=worst,
         lists=tuple(sorted({name for verdict in found for name in verdict.crls})),
         as_of=min(reached, default=None) if good else worst.as_of,
@@ -390,7 +364,11 @@ def _subject(case: LockCase, credential: Credential) -> Finding:
 
 
 _Named = Sequence[tuple[TrustAnchor, ...]]
-"""For each authority of a path, the issuer first, the trust anchor files that name its key."""
+
+
+def _named(case: LockCase, path: Path | None) -> _Named:
+    """For each authority of a path, the issuer first, the trust anchor files that name its key."""
+    return () if path is None else [case.policy.trust.of_key(certificate) for certificate in path.certificates[1:]]
 
 
 def _accepted(case: LockCase, path: Path | None, named: _Named) -> tuple[Finding, AcceptedList | None]:
@@ -459,7 +437,7 @@ def judge_lock(case: LockCase) -> tuple[dict[str, Finding], JudgedLock]:
     # Both signatures are verified one after the other: the second finds everything still in the processor's cache.
     signature_finding = _signature(case)
     path_finding, path, anchor, revocation = _path(case)
-    named = () if path is None else [case.policy.trust.of_key(certificate) for certificate in path.certificates[1:]]
+    named = _named(case, path)
     issuer = _issuing_authority(case, named)
     accepted_finding, accepted = _accepted(case, path, named)
     name = _issuer_id(case, issuer, named)

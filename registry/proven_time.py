@@ -6,6 +6,7 @@ proven time relies on the latest instant that the proof allows.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 from msgspec import Struct
@@ -17,9 +18,11 @@ from keys.cms import find_certificate
 from keys.content import Content
 from keys.errors import KeysError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import COMPROMISES, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import RevocationPolicy, RevocationVerdict, judge
 from keys.timestamp import TimestampToken, parse_token, verify_token
 from registry.evidence import PathFinder, ProvenTime, RevocationEvidence
+from registry.finding import Result
+from registry.path_choice import JudgedPath, choose, grave
 
 SKEW = timedelta(minutes=5)
 """So far ahead of ours may a timestamp authority's clock be."""
@@ -27,8 +30,6 @@ SKEW = timedelta(minutes=5)
 _MAX_OFFERED = 8  # certificates in a token that are tried on the way to an anchor: each try costs a verification
 # RFC 3161 4 (1): where it says one of these, what the authority signed before it was revoked goes on to be believed.
 _ENDED_WELL = frozenset({"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"})
-# Where several paths lead to the authority, any that nothing speaks against suffices.
-_GRAVITY = {"good": 0, "missing": 1, "stale": 2, "undetermined": 3, "revoked": 4}
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -45,25 +46,6 @@ class _Case(Struct, frozen=True, kw_only=True):
     known_at: datetime
     existed_at: datetime | None
     limits: RevocationPolicy
-
-
-class _Judged(Struct, frozen=True, kw_only=True):
-    """A path and what the lists say of each certificate on it but the anchor."""
-
-    path: Path
-    verdicts: tuple[RevocationVerdict, ...]
-
-    @property
-    def rank(self) -> tuple[bool, int, list[str]]:
-        """The path that counts is the first by rank.
-
-        But where one certificate of the issuing key was revoked as compromised, every other of that key is as bad.
-        Nobody chooses by the order of what he sends.
-        """
-        issuing = self.verdicts[1].entry if len(self.verdicts) > 1 else None
-        compromised = issuing is not None and issuing.reason in COMPROMISES
-        worst = max(_GRAVITY[verdict.state] for verdict in self.verdicts)
-        return not compromised, worst, [certificate.fingerprint for certificate in self.path.certificates]
 
 
 def proven_by_timestamp(
@@ -106,19 +88,13 @@ def proven_by_timestamp(
             existed_at=existed_at,
             limits=limits,
         )
-        best = min((_judged(case, path) for path in found), key=lambda judged: judged.rank)
+        best = choose(found, partial(_verdict, case), partial(_usable, case, policy))
         why = _algorithms(case, best.path, policy)
     except KeysError as error:
         return Refusal(code=error.code, detail=error.detail)
     if why is not None:
         return Refusal(code="signature.algorithm_not_allowed", detail=why)
     return _revocation(best) or _later_end(case, best.verdicts[0]) or _proven(case, best)
-
-
-def _judged(case: _Case, path: Path) -> _Judged:
-    below = (None, *path.certificates)
-    steps = zip(pairwise(path.certificates), below, strict=False)
-    return _Judged(path=path, verdicts=tuple([_verdict(case, *step, lower) for step, lower in steps]))
 
 
 def _there_at(case: _Case, certificate: Certificate) -> datetime | None:
@@ -149,6 +125,14 @@ def _verdict(
     )
 
 
+def _usable(case: _Case, policy: AlgorithmPolicy, path: Path) -> tuple[Result]:
+    try:
+        why = _algorithms(case, path, policy)
+    except KeysError:
+        return ("failed",)
+    return ("passed" if why is None else "failed",)
+
+
 def _algorithms(case: _Case, path: Path, policy: AlgorithmPolicy) -> str | None:
     """Why an algorithm of the token or of the path cannot be relied on. Raises KeysError for one that is unknown.
 
@@ -174,10 +158,10 @@ def _earlier(case: _Case, proven: datetime | None) -> datetime:
     return case.known_at if proven is None else min(case.known_at, proven)
 
 
-def _revocation(best: _Judged) -> Refusal | None:
+def _revocation(best: JudgedPath) -> Refusal | None:
     """What speaks against the authority's certificate or one above it, the worst of it; None where nothing does."""
     steps = zip(best.path.certificates, best.verdicts, strict=False)
-    certificate, verdict = max(steps, key=lambda step: _GRAVITY[step[1].state])
+    certificate, verdict = max(steps, key=lambda step: grave(step[1]))
     if verdict.state == "good":
         return None
     detail = f"the certificate of {certificate.subject_text}: {verdict.state}"
@@ -201,7 +185,7 @@ def _later_end(case: _Case, verdict: RevocationVerdict) -> Refusal | None:
     return Refusal(code="timestamp.revoked_later", detail=detail)
 
 
-def _proven(case: _Case, best: _Judged) -> ProvenTime:
+def _proven(case: _Case, best: JudgedPath) -> ProvenTime:
     return ProvenTime(
         instant=case.token.info.latest,
         kind="timestamp",

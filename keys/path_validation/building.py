@@ -67,11 +67,15 @@ class Builder:
 
     def _extend(self, path: Candidate) -> Iterator[Candidate]:
         for anchor in self._issuers(path[-1], self._anchors):
-            yield (*path, anchor)
+            if not self._detour(anchor, path[1:]):
+                yield (*path, anchor)
         for issuer in self._issuers(path[-1], self._intermediates):
-            # The same name and key twice is a detour: the path without it is a candidate too.
-            if all(issuer.spki != one.spki or self._key(issuer.subject) != self._key(one.subject) for one in path):
+            if not self._detour(issuer, path):
                 yield from self._extend((*path, issuer))
+
+    def _detour(self, issuer: Certificate, path: Candidate) -> bool:
+        """Whether its name and key are on the path: then the path without the way round is a candidate too."""
+        return any(issuer.spki == one.spki and self._key(issuer.subject) == self._key(one.subject) for one in path)
 
     def _issuers(self, subject: Certificate, index: Index) -> Iterator[Certificate]:
         """Gives who may have issued the subject: those whose key identifier says so before those without one."""

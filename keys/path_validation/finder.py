@@ -12,12 +12,12 @@ from msgspec import Struct
 from keys.certificate import Certificate
 from keys.path_validation import signatures
 from keys.path_validation.errors import PathError
-from keys.path_validation.full import validate_path
+from keys.path_validation.full import valid_paths
 from keys.path_validation.leaf import leaf_step
 from keys.path_validation.path import Path
 from keys.revocation.names import folded
 
-MAX_KEPT = 512  # paths of CAs
+MAX_KEPT = 512  # questions about a CA whose paths are kept
 MAX_GIVEN = 16  # questions whose digest is kept, by the fingerprints of what they gave
 MAX_ISSUERS = 32  # certificates that are tried as the issuer of one
 
@@ -26,7 +26,7 @@ class PathFinder:
     """Remembers which CAs lead to which anchors. Safe to share between threads; it holds nothing of any holder."""
 
     def __init__(self, kept: int = MAX_KEPT) -> None:
-        self._kept, self._most = OrderedDict[_Name, Path](), kept
+        self._kept, self._most = OrderedDict[_Name, tuple[Path, ...]](), kept
         self._given = OrderedDict[tuple[str, ...], _Given]()
         self._lock = Lock()
 
@@ -39,56 +39,64 @@ class PathFinder:
     def find_all(
         self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
     ) -> tuple[Path, ...]:
-        """Gives a path from a certificate to one of the anchors through each of its issuers, never none.
+        """Gives every path from a certificate to one of the anchors, never none.
 
         Their authorities are valid at the instant. The certificate's own validity is not judged: a lock that has
         expired still has a path, and the caller says that it has expired. `hints` may be anybody's. Revocation is not
-        judged: of several paths the caller takes the one that nothing speaks against. Raises PathError.
+        judged: what speaks against one path may speak against another, so there are all of them, or PathError
+        "too_complex": nobody hides one behind the hints that he sends. Raises PathError.
         """
         within = min(max(instant, leaf.not_before), leaf.not_after)
         refusal: PathError | None = None
         found: list[Path] = []
         for issuer in _issuers(leaf, (*anchors, *hints)):
             try:
-                authority = self._path_of(issuer, leaf, hints, anchors, instant)
-                found.append(leaf_step(leaf, _held(authority, instant, within), within))
+                authorities = self._paths_of(issuer, leaf, hints, anchors, instant)
             except PathError as error:
-                refusal = _better(refusal, _unsigned(issuer, leaf) or error)
+                if error.step == "too_complex":
+                    raise
+                refusal = _better(refusal, error)
+                continue
+            for authority in authorities:
+                try:
+                    found.append(leaf_step(leaf, _held(authority, instant, within), within))
+                except PathError as error:
+                    refusal = _better(refusal, _unsigned(issuer, leaf) or error)
         if found:
             return tuple(found)
         raise refusal or PathError("no_anchor", "no certificate given issued this one, up to an anchor")
 
-    def _path_of(
+    def _paths_of(
         self,
         issuer: Certificate,
         leaf: Certificate,
         hints: Sequence[Certificate],
         anchors: Sequence[Certificate],
         instant: datetime,
-    ) -> Path:
+    ) -> tuple[Path, ...]:
         with self._lock:
             key = self._name_of(issuer, hints, anchors, instant)
-            path = self._kept.get(key)
-            if path is not None:
+            paths = self._kept.get(key)
+            if paths is not None:
                 self._kept.move_to_end(key)
-                return path
-        # Who did not sign the leaf is not worth the building of a path, which hostile hints can make dear.
+                return paths
+        # Who did not sign the leaf is not worth the building of paths, which hostile hints can make dear.
         unsigned = _unsigned(issuer, leaf)
         if unsigned is not None:
             raise unsigned
-        path = validate_path(issuer, hints, anchors, instant)
+        paths = tuple(valid_paths(issuer, hints, anchors, instant))
         with self._lock:
-            self._kept[key] = path
+            self._kept[key] = paths
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return path
+        return paths
 
     def _name_of(
         self, issuer: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
     ) -> "_Name":
         """Names a question about a CA's path: what is given, in its order, and which of it is in its validity.
 
-        So a kept path is the one that would be found anew, whatever was asked in between; and a name is small, whatever
+        So kept paths are those that would be found anew, whatever was asked in between; and a name is small, whatever
         hints were sent. The digests of the last few questions are kept: most ask by the same certificates.
         """
         certificates = (issuer, *anchors, *hints)

@@ -1,6 +1,6 @@
 """Certification paths judged whole: built within bounds, held against the profile and against RFC 5280 §6."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -41,13 +41,27 @@ def validate_path(
 
     Raises PathError: of the paths that could be built, the one that was likeliest says why.
     """
-    last = _read(leaf, "the certificate")
-    if len(intermediates) > MAX_OFFERED:
-        raise PathError("too_complex", f"{len(intermediates)} certificates, of at most {MAX_OFFERED}")
-    offered = [_read(one, f"certificate {index} of the chain") for index, one in enumerate(intermediates)]
-    size = sum(len(one.der) for one in offered)
-    if size > MAX_BYTES:
-        raise PathError("too_complex", f"{size} bytes of certificates, of at most {MAX_BYTES}")
+    return next(
+        valid_paths(leaf, intermediates, anchors, instant, rules=rules, purpose=purpose, usable=usable, crls=crls)
+    )
+
+
+def valid_paths(
+    leaf: Source,
+    intermediates: Sequence[Source],
+    anchors: Sequence[Source],
+    instant: datetime,
+    *,
+    rules: Rules = NO_RULES,
+    purpose: str | None = None,
+    usable: Usable | None = None,
+    crls: Sequence[bytes] | None = None,
+) -> Iterator[Path]:
+    """Gives every path for which `validate_path` gives the first, never none. The arguments are the same.
+
+    Raises PathError likewise, "too_complex" also after some: then there may be paths that were not looked at.
+    """
+    last, offered = _read(leaf, "the certificate"), _read_offered(intermediates)
     trusted = [_read(one, f"anchor {index}") for index, one in enumerate(anchors)]
     signatures = Signatures(usable)
     from keys.path_validation import rfc5280  # loads certvalidator, which a start without paths need not pay
@@ -59,14 +73,17 @@ def validate_path(
         others=() if crls is None else _well_formed(offered),
     )
     refusal: PathError | None = None
+    found = False
     for candidate in Builder(offered, trusted, rfc5280.name_key).candidates(last):
         try:
-            return judge(candidate, question, signatures, purpose=purpose)
+            yield judge(candidate, question, signatures, purpose=purpose)
+            found = True
         except PathError as error:
             if error.step == "too_complex":
                 raise
             refusal = refusal or error
-    raise refusal or PathError("no_anchor", "no certificate given issued this one, up to an anchor")
+    if not found:
+        raise refusal or PathError("no_anchor", "no certificate given issued this one, up to an anchor")
 
 
 def judge(candidate: Candidate, question: "Question", signatures: Signatures, *, purpose: str | None = None) -> Path:
@@ -87,6 +104,16 @@ def judge(candidate: Candidate, question: "Question", signatures: Signatures, *,
     rules = question.rules
     may_issue = candidate[0].is_ca and has_room(candidate, self_issued, rules)
     return path_of(candidate, rules=rules, policies=policies, may_issue=may_issue)
+
+
+def _read_offered(sources: Sequence[Source]) -> list[Certificate]:
+    if len(sources) > MAX_OFFERED:
+        raise PathError("too_complex", f"{len(sources)} certificates, of at most {MAX_OFFERED}")
+    offered = [_read(one, f"certificate {index} of the chain") for index, one in enumerate(sources)]
+    size = sum(len(one.der) for one in offered)
+    if size > MAX_BYTES:
+        raise PathError("too_complex", f"{size} bytes of certificates, of at most {MAX_BYTES}")
+    return offered
 
 
 def _read(source: Source, what: str) -> Certificate:

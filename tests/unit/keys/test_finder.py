@@ -1,7 +1,7 @@
 """Finding paths with those of CAs kept: bounded, blind to what was asked before, and not to be misled by hints."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -67,13 +67,13 @@ def step(leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Cert
 def validated(monkeypatch: pytest.MonkeyPatch) -> list[Certificate]:
     """The CAs whose paths were validated, each time one was."""
     seen: list[Certificate] = []
-    real = module.validate_path
+    real = module.valid_paths
 
-    def counted(leaf: Certificate, *rest: Any, **more: Any) -> Path:
+    def counted(leaf: Certificate, *rest: Any, **more: Any) -> Iterator[Path]:
         seen.append(leaf)
         return real(leaf, *rest, **more)
 
-    monkeypatch.setattr(module, "validate_path", counted)
+    monkeypatch.setattr(module, "valid_paths", counted)
     return seen
 
 
@@ -135,6 +135,49 @@ def test_a_holder_is_nobodys_issuer_and_a_ca_is_nobodys_lock() -> None:
     assert step(read(fake.issue(unit(KIND, 2))), [read(holder)], [read(root())]) == "no_anchor"
     assert step(read(ca()), [], [read(root())]) == "basic_constraints"
     assert step(read(root()), [], [read(root())]) == "basic_constraints"
+
+
+# Several paths
+
+
+def test_every_path_is_given() -> None:
+    twins = [read(root().issue(replace(ca().certificate.spec, serial=90 + number))) for number in range(3)]
+    roots = [read(root()), read(Authority.root(KIND, serial=99))]
+    assert roots[0].spki == roots[1].spki
+    found = PathFinder().find_all(lock(), twins, roots, AT)
+    ways = {(lock(), twin, anchor) for twin in twins for anchor in roots}
+    assert {path.certificates for path in found} == ways
+    assert len(found) == len(ways)
+
+
+def test_an_anchor_among_the_hints_makes_no_second_path() -> None:
+    renewed = read(Authority.root(KIND, serial=98))
+    found = PathFinder().find_all(lock(), [read(root()), renewed, read(ca())], [read(root())], AT)
+    assert [path.certificates for path in found] == [(lock(), read(ca()), read(root()))]
+
+
+def test_a_path_that_does_not_hold_leaves_the_others() -> None:
+    ended = read(root().issue(replace(ca().certificate.spec, serial=90, not_after=NOT_BEFORE + DAY)))
+    for hints in ([ended, read(ca())], [read(ca()), ended]):
+        found = PathFinder().find_all(lock(), hints, [read(root())], NOT_BEFORE + 2 * DAY)
+        assert [path.certificates[1] for path in found] == [read(ca())]
+
+
+def crossing(number: int) -> list[Certificate]:
+    """Certificates with the name and the key identifier of the root, which lead to each other and to the root."""
+    said = (der.basic_constraints(True), der.key_usage(CA_USAGE), der.subject_key_id(key_id(root().key)))
+    name = str(root().subject.common_name)
+    more = (*said, der.authority_key_id(key_id(root().key)))
+    return [read(Authority.root(KIND, name, seed=str(i), serial=i, extensions=more)) for i in range(1, number + 1)]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_hints_hide_no_path_but_are_refused_together(before: bool) -> None:
+    """Whoever makes the building dear is refused: a path that is not looked at could be the one that tells."""
+    few, many = crossing(3), crossing(12)
+    assert len(PathFinder().find_all(lock(), [read(ca()), *few], [read(root())], AT)) == 1
+    hints = [read(ca()), *many] if before else [*many, read(ca())]
+    assert step(lock(), hints, [read(root())]) == "too_complex"
 
 
 # Several issuers of one name
