@@ -169,7 +169,7 @@ def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int)
         return Panel(outcome="recognized", reasons=reasons, deciding=chosen, missing=missing)
     alone = Requirement(counts=requirement.counts, same_subject=False)
     if requirement.same_subject and not any(_missing(good, alone).values()):
-        said = _reason(signers, "signers.other_subject", {})
+        said = _reason(signers, "signers.other_subject", {"subjects": ", ".join(_uscc(one) or "—" for one in good)})
     else:
         said = _reason(signers, "signers.missing", {role: missing.get(role, 0) for role in ROLES})
     outcome: Outcome = "indeterminate" if _could_fit(possible, requirement) else "not_recognized"

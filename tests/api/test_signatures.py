@@ -296,6 +296,9 @@ def test_unit_and_representative_sign_together(desk: SigningDesk) -> None:
     assert signer(both, 1)["certificate"]["subject"] in (None, "测试建设1有限公司")
     foreign = desk.answer(message(DOCUMENT, Signed(by=unit), Signed(by=others)), **asked)
     assert (foreign["decision"], foreign["reasons"][0]["code"]) == ("not_recognized", "signers.other_subject")
+    codes = [entry["certificate"]["uscc"] for entry in foreign["signers"]]
+    assert foreign["reasons"][0]["details"] == {"subjects": ", ".join(codes)}
+    assert codes[0] != codes[1]
     alone = desk.answer(message(DOCUMENT, Signed(by=unit)), **asked)
     assert (alone["decision"], alone["reasons"][0]["code"]) == ("not_recognized", "signers.missing")
     assert alone["requirement"]["missing"] == {"unit": 0, "legal_representative": 1}
