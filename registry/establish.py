@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -12,11 +11,11 @@ from keys.algorithms.schemes import load_key
 from keys.certificate import Certificate
 from keys.content import Content, Octets
 from keys.errors import KeysError
-from keys.revocation.judgement import RevocationPolicy
+from registry.certificate_status import status_evidence
 from registry.evidence import DocumentSignature, Established, LockEvidence, ProvenTime, RefusedEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
-from registry.proven_time import SKEW, Refusal, proven_by_timestamp
+from registry.proven_time import Refusal, proven_by_timestamp
 from registry.query import MAX_CHAIN, RecognitionQuery
 from registry.trust import Trust
 
@@ -39,15 +38,11 @@ def established(
     if not isinstance(document, DocumentSignature):
         return query, evidence
     judged = partial(
-        _proven,
-        policy.trust,
-        query.jurisdiction,
+        proven_by_timestamp,
         paths=evidence.paths,
+        anchors=partial(_serving, policy.trust, query.jurisdiction),
         hints=(*policy.trust.certificates, *query.chain[:MAX_CHAIN]),
-        revocation=evidence.revocation,
-        known_at=query.known_at,
-        policy=policy.algorithms.rules,
-        limits=RevocationPolicy(max_age=profile.max_age, skew=SKEW),
+        status=status_evidence(query, profile, policy, evidence),
     )
     found = _found(document, judged, query)
     if dated:
@@ -57,16 +52,9 @@ def established(
     return query, replace(evidence, established=found)
 
 
-def _proven(trust: Trust, jurisdiction: str, token: bytes, content: Content, **given: Any) -> ProvenTime | Refusal:
-    """What a token proves by the anchors that serve timestamps there, and served when it was made."""
-    anchors = [anchor.certificate for anchor in trust.by_qualifier[TIMESTAMP]]
-    verdict = proven_by_timestamp(token, content, anchors=anchors, **given)
-    if isinstance(verdict, Refusal):
-        return verdict
-    serving = [anchor.certificate for anchor in trust.serving(TIMESTAMP, jurisdiction, verdict.instant)]
-    if verdict.path[-1] in serving:
-        return verdict
-    return Refusal(code="path.no_anchor", detail="the authority's anchor does not serve timestamps there and then")
+def _serving(trust: Trust, jurisdiction: str, instant: datetime) -> list[Certificate]:
+    """The anchors that serve timestamps there and then."""
+    return [anchor.certificate for anchor in trust.serving(TIMESTAMP, jurisdiction, instant)]
 
 
 def _found(document: DocumentSignature, judged: _Judge, query: RecognitionQuery) -> Established:

@@ -5,12 +5,11 @@ lists, and a list of accepted authorities in the place of an agreement.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache, partial
 from itertools import pairwise
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from keys.algorithm_policy import allowed
 from keys.algorithms.schemes import SignatureScheme, VerifyingKey, load_key, scheme_from_identifier
@@ -18,8 +17,9 @@ from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.path_validation.errors import PathError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import COMPROMISES, KnownOcsp, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import COMPROMISES, RevocationVerdict
 from registry.canonical import digest
+from registry.certificate_status import StatusEvidence, status_evidence
 from registry.credential import Credential
 from registry.errors import Detail, detail_of
 from registry.evidence import DocumentSignature, Established, LockEvidence
@@ -32,11 +32,8 @@ from registry.policy import Policy
 from registry.profile import CredentialProfile, Purpose
 from registry.query import RecognitionQuery
 from registry.shown_signature import by_time, other_content, scheme_of, verify_shown
-from registry.stapled import brought_along
 from registry.trust import AcceptedCa, AcceptedList, TrustAnchor
 
-_SKEW = timedelta(minutes=5)
-"""So far ahead of ours may an authority's clock be."""
 # Purposes of servers, code, responders and clocks: id-kp-serverAuth, codeSigning, timeStamping, OCSPSigning.
 _NO_HOLDERS = frozenset(f"1.3.6.1.5.5.7.3.{number}" for number in (1, 3, 8, 9))
 # RFC 5280 4.2.1.3. Keys for encryption are kept by the authority as well (GM/T 0034): a signature by one binds nobody.
@@ -121,7 +118,8 @@ def _path(case: LockCase) -> tuple[Finding, Path | None, TrustAnchor | None, Rev
             params: Params = {"issuer": issuer_of(case.certificate)}
             return case.finding("path", "failed", "path.no_anchor", "certificate", params), None, None, None
         return case.finding("path", "failed", "path.invalid", "", {"step": error.step}), None, None, None
-    judged = choose(paths, partial(_verdict, case), partial(_others, case))
+    status = status_evidence(query, case.profile, case.policy, case.evidence)
+    judged = choose(paths, partial(_verdict, case, status), partial(_others, case))
     path, revocation = judged.path, _joined(judged.verdicts)
     anchor = next(entry for entry in serving if entry.certificate.der == path.certificates[-1].der)
     finding = _passed("path", "path.valid", "", {"anchor": anchor.name, "anchor_id": anchor.id})
@@ -211,64 +209,14 @@ def _signature(case: LockCase) -> Finding:
     return _passed("signature", "signature.verified")
 
 
-@lru_cache(maxsize=64)
-def _freshness_limits(max_age: timedelta) -> RevocationPolicy:
-    return RevocationPolicy(max_age=max_age, skew=_SKEW)
-
-
-def _by_lists(
-    case: LockCase,
-    certificate: Certificate,
-    issuer: Certificate,
-    instant: datetime,
-    answers: Sequence[KnownOcsp] = (),
-    proven: datetime | None = None,
-) -> RevocationVerdict:
-    query, evidence, usage = case.query, case.evidence, issuer.key_usage
-    # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
-    may_sign = usage is None or "cRLSign" in usage
-    return judge(
-        certificate.serial,
-        certificate.issuer,
-        evidence.revocation.lists_of(issuer, query.known_at, certificate) if may_sign else (),
-        valid_at=instant,
-        known_at=query.known_at,
-        certificate_end=certificate.not_after,
-        policy=_freshness_limits(case.profile.max_age),
-        distribution_points=certificate.distribution_points,
-        is_ca=certificate.is_ca,
-        proven_time=proven,
-        answers=answers,
-    )
-
-
 def _verdict(
-    case: LockCase, certificate: Certificate, issuer: Certificate, below: Certificate | None
+    case: LockCase, status: StatusEvidence, certificate: Certificate, issuer: Certificate, below: Certificate | None
 ) -> RevocationVerdict:
-    """What the lists say of a certificate on the path, of whose key is the signature, or the certificate below it."""
-    answers = _answers(case, certificate, issuer)
+    """What is said of a certificate on the path, of whose key is the signature, or the certificate below it."""
     # A proof of the signature's value alone does not tell since when there is the certificate, and one of the
     # certificate not since when there is its issuer's: who steals an authority's key later can make others.
     proven = _signed_at(case) if below is None else _there_at(case, below)
-    return _by_lists(case, certificate, issuer, case.query.valid_at, answers, proven)
-
-
-def _answers(case: LockCase, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
-    """The OCSP answers that count: those held and those brought along, but for responders who may have been revoked.
-
-    RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck a responder is judged, by lists, for when he signed.
-    """
-    held = case.evidence.revocation.answers_of(issuer, case.query.known_at, certificate)
-    if not (held or case.evidence.stapled):
-        return ()
-    found, rules = list[KnownOcsp](), case.policy.algorithms.rules
-    for known in (*held, *brought_along(case.evidence.stapled, certificate, issuer, case.query.known_at, rules)):
-        responder, signed_at = known.unchecked, known.answer.produced_at
-        if responder is None:
-            found.append(known)
-        elif _by_lists(case, responder, issuer, signed_at).state == "good":
-            found.append(replace(known, unchecked=None))
-    return found
+    return status.verdict(certificate, issuer, case.query.valid_at, proven)
 
 
 @lru_cache(maxsize=1024)

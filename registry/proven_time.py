@@ -4,28 +4,26 @@ A time is proven, never presumed: what is missing, stale or unclear about the au
 proven time relies on the latest instant that the proof allows.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import pairwise
 
 from msgspec import Struct
 
-from keys.algorithm_policy import AlgorithmPolicy, allowed, digest_allowed
+from keys.algorithm_policy import allowed, digest_allowed
 from keys.algorithms.schemes import SignatureScheme, VerifyingKey, load_key, scheme_from_identifier
 from keys.certificate import Certificate
 from keys.cms import find_certificate
 from keys.content import Content
 from keys.errors import KeysError
 from keys.path_validation.path import Path
-from keys.revocation.judgement import RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import RevocationVerdict
 from keys.timestamp import TimestampToken, parse_token, verify_token
-from registry.evidence import PathFinder, ProvenTime, RevocationEvidence
+from registry.certificate_status import SKEW, StatusEvidence
+from registry.evidence import PathFinder, ProvenTime
 from registry.finding import Result
 from registry.path_choice import JudgedPath, choose, grave
-
-SKEW = timedelta(minutes=5)
-"""So far ahead of ours may a timestamp authority's clock be."""
 
 _MAX_OFFERED = 8  # certificates in a token that are tried on the way to an anchor: each try costs a verification
 # RFC 3161 4 (1): where it says one of these, what the authority signed before it was revoked goes on to be believed.
@@ -42,10 +40,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class _Case(Struct, frozen=True, kw_only=True):
     token: TimestampToken
     certificate: Certificate
-    revocation: RevocationEvidence
-    known_at: datetime
+    status: StatusEvidence
     existed_at: datetime | None
-    limits: RevocationPolicy
 
 
 def proven_by_timestamp(
@@ -53,25 +49,23 @@ def proven_by_timestamp(
     content: Content,
     *,
     paths: PathFinder,
-    anchors: Sequence[Certificate],
+    anchors: Callable[[datetime], Sequence[Certificate]],
     hints: Sequence[Certificate],
-    revocation: RevocationEvidence,
-    known_at: datetime,
-    policy: AlgorithmPolicy,
-    limits: RevocationPolicy,
+    status: StatusEvidence,
     existed_at: datetime | None = None,
 ) -> ProvenTime | Refusal:
-    """The time that a token (RFC 3161) proves for content, as far as was known at `known_at`; or why it proves none.
+    """The time that a token (RFC 3161) proves for content, as far as its authority's status is known; or why none.
 
-    `anchors` are those that serve timestamps; `hints` may be anybody's. `existed_at` is an instant at which the token
-    itself is proven to have been there: algorithms need hold then only, and a later compromise takes nothing away.
+    `anchors` gives those that serve timestamps at an instant; `hints` may be anybody's. `existed_at` is an instant at
+    which the token itself is proven to have been there: algorithms need hold then only, and a later compromise takes
+    nothing away.
     Codes of a refusal: those of `keys` for a token or a path that does not hold; "timestamp.future";
     "timestamp.certificate_missing"; "timestamp.revoked_later"; "signature.algorithm_not_allowed"; the reasons of
     `RevocationVerdict`.
     """
     try:
         read = parse_token(token)
-        if read.info.latest > known_at + SKEW:
+        if read.info.latest > status.known_at + SKEW:
             return Refusal(code="timestamp.future", detail=f"it may be as late as {read.info.latest.isoformat()}")
         certificate = find_certificate(read.signer, (*read.certificates, *hints))
         if certificate is None:
@@ -79,17 +73,10 @@ def proven_by_timestamp(
             return Refusal(code="timestamp.certificate_missing", detail=detail)
         verify_token(read, content, certificate)
         offered = (*hints, *read.certificates[:_MAX_OFFERED])
-        found = paths.find_all(certificate, offered, anchors, read.gen_time)
-        case = _Case(
-            token=read,
-            certificate=certificate,
-            revocation=revocation,
-            known_at=known_at,
-            existed_at=existed_at,
-            limits=limits,
-        )
-        best = choose(found, partial(_verdict, case), partial(_usable, case, policy))
-        why = _algorithms(case, best.path, policy)
+        found = paths.find_all(certificate, offered, anchors(read.info.latest), read.gen_time)
+        case = _Case(token=read, certificate=certificate, status=status, existed_at=existed_at)
+        best = choose(found, partial(_verdict, case), partial(_usable, case))
+        why = _algorithms(case, best.path)
     except KeysError as error:
         return Refusal(code=error.code, detail=error.detail)
     if why is not None:
@@ -106,40 +93,26 @@ def _there_at(case: _Case, certificate: Certificate) -> datetime | None:
 def _verdict(
     case: _Case, certificate: Certificate, issuer: Certificate, below: Certificate | None
 ) -> RevocationVerdict:
-    """What the lists say of a certificate on the path, whose key signed the token, or the certificate below it."""
-    # RFC 5280 4.2.1.3: without cRLSign its lists say nothing.
-    may_sign = issuer.key_usage is None or "cRLSign" in issuer.key_usage
-    return judge(
-        certificate.serial,
-        certificate.issuer,
-        case.revocation.lists_of(issuer, case.known_at, certificate) if may_sign else (),
-        valid_at=case.token.gen_time,
-        known_at=case.known_at,
-        certificate_end=certificate.not_after,
-        policy=case.limits,
-        distribution_points=certificate.distribution_points,
-        is_ca=certificate.is_ca,
-        proven_time=case.existed_at if below is None else _there_at(case, below),
-        # Of a responder who may have been revoked himself the answer counts for nothing here.
-        answers=case.revocation.answers_of(issuer, case.known_at, certificate),
-    )
+    """What is said of a certificate on the path, whose key signed the token, or the certificate below it."""
+    proven = case.existed_at if below is None else _there_at(case, below)
+    return case.status.verdict(certificate, issuer, case.token.gen_time, proven)
 
 
-def _usable(case: _Case, policy: AlgorithmPolicy, path: Path) -> tuple[Result]:
+def _usable(case: _Case, path: Path) -> tuple[Result]:
     try:
-        why = _algorithms(case, path, policy)
+        why = _algorithms(case, path)
     except KeysError:
         return ("failed",)
     return ("passed" if why is None else "failed",)
 
 
-def _algorithms(case: _Case, path: Path, policy: AlgorithmPolicy) -> str | None:
+def _algorithms(case: _Case, path: Path) -> str | None:
     """Why an algorithm of the token or of the path cannot be relied on. Raises KeysError for one that is unknown.
 
     The hash of its certificate that an authority signs may be by SHA-1 (RFC 5816 2.2): nobody can make another
     certificate of the same hash.
     """
-    at = _earlier(case, case.existed_at)
+    at, policy = _earlier(case, case.existed_at), case.status.algorithms
     digests = (case.token.info.digest_name, case.token.signer.digest)
     refusals = [digest_allowed(policy, name, at) for name in digests]
     refusals += [allowed(policy, *signature) for signature in _signatures(case, path)]
@@ -155,7 +128,7 @@ def _signatures(case: _Case, path: Path) -> Iterator[tuple[SignatureScheme, Veri
 
 
 def _earlier(case: _Case, proven: datetime | None) -> datetime:
-    return case.known_at if proven is None else min(case.known_at, proven)
+    return case.status.known_at if proven is None else min(case.status.known_at, proven)
 
 
 def _revocation(best: JudgedPath) -> Refusal | None:

@@ -44,10 +44,14 @@ def brought_along(
 
 
 def of_no_use(
-    responses: Iterable[bytes], path: Sequence[Certificate], known_at: datetime, algorithms: AlgorithmPolicy
+    responses: Iterable[bytes],
+    paths: Iterable[Sequence[Certificate]],
+    known_at: datetime,
+    algorithms: AlgorithmPolicy,
 ) -> tuple[RefusedEvidence, ...]:
-    """The responses that say nothing of any certificate on a path, each with the reason."""
-    found = [(data, _why_not(data, path, known_at, algorithms)) for data in responses]
+    """The responses that say nothing of any certificate on these paths, each with the reason."""
+    steps = [step for path in paths for step in pairwise(path)]
+    found = [(data, _why_not(data, steps, known_at, algorithms)) for data in responses]
     return tuple(
         RefusedEvidence(kind="ocsp", digest=f"sha256:{sha256(data).hexdigest()}", code=why.code, detail=why.detail)
         for data, why in found
@@ -56,14 +60,14 @@ def of_no_use(
 
 
 def _why_not(
-    data: bytes, path: Sequence[Certificate], known_at: datetime, algorithms: AlgorithmPolicy
+    data: bytes, steps: Iterable[tuple[Certificate, Certificate]], known_at: datetime, algorithms: AlgorithmPolicy
 ) -> KeysError | None:
     why = KeysError("ocsp.about_others", "the response speaks of no certificate on the path")
     try:
         parse_ocsp(data)
     except KeysError as error:
         return error
-    for subject, issuer in pairwise(path):
+    for subject, issuer in steps:
         if brought_along((data,), subject, issuer, known_at, algorithms):
             return None
         try:

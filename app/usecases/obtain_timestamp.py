@@ -10,7 +10,7 @@ from keys.cms import find_certificate
 from keys.content import digested
 from keys.errors import SignatureError
 from keys.timestamp import check_answer, parse_token, read_response, verify_token, write_request
-from registry.proven_time import SKEW
+from registry.certificate_status import SKEW
 
 Ask = Callable[[bytes], bytes]
 """Sends a request and gives the answer."""

@@ -221,7 +221,9 @@ def _unused(stapled: Sequence[bytes], signed: Signed) -> tuple[RefusedEvidence, 
     decision = signed.decision
     if decision is None or decision.lock is None or not stapled:
         return ()
-    return of_no_use(stapled, decision.lock.path, decision.query.known_at, decision.policy.algorithms.rules)
+    established = decision.lock.established
+    paths = [decision.lock.path, *[proof.path for proof in (established.proofs if established is not None else ())]]
+    return of_no_use(stapled, paths, decision.query.known_at, decision.policy.algorithms.rules)
 
 
 def _countersigned(signer: Signer | None, given: Sequence[Certificate]) -> tuple[Countersigned, ...]:

@@ -23,6 +23,7 @@ from keys.errors import KeysError, MalformedError
 from keys.path_validation.finder import PathFinder
 from keys.revocation.judgement import RevocationPolicy
 from keys.timestamp import TIME_STAMPING, parse_token, read_response, verify_token
+from registry.certificate_status import StatusEvidence
 from registry.proven_time import ProvenTime, Refusal, proven_by_timestamp
 from tests.store.rows import settings_at
 from tests.support.cms_writer import Signed, in_ber, message
@@ -62,12 +63,9 @@ def proof(settings: Settings, shown: bytes, known_at: datetime = NOW + DAY) -> P
             shown,
             Octets(CONTENT),
             paths=PathFinder(),
-            anchors=[anchor.certificate for anchor in trust.serving("timestamp", "CN-SC", NOW)],
+            anchors=lambda at: [anchor.certificate for anchor in trust.serving("timestamp", "CN-SC", at)],
             hints=trust.certificates,
-            revocation=shelf,
-            known_at=known_at,
-            policy=policy.algorithms.rules,
-            limits=LIMITS,
+            status=StatusEvidence(held=shelf, known_at=known_at, algorithms=policy.algorithms.rules, limits=LIMITS),
         )
     finally:
         shelf.close()

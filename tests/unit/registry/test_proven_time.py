@@ -14,9 +14,12 @@ from keys.certificate import Certificate, parse_certificate
 from keys.content import Content, Octets, digested
 from keys.path_validation.finder import PathFinder
 from keys.revocation.judgement import RevocationPolicy
-from registry.proven_time import SKEW, ProvenTime, Refusal, proven_by_timestamp
+from keys.revocation.ocsp import parse_ocsp
+from registry.certificate_status import SKEW, StatusEvidence
+from registry.proven_time import ProvenTime, Refusal, proven_by_timestamp
 from tests.support import der_writer as der
 from tests.support.der_writer import IssuingDistributionPoint, Revoked
+from tests.support.ocsp import Responder, Said
 from tests.support.pki import AT, NOT_AFTER, Authority
 from tests.support.timestamps import CONTENT, SECOND, Clock, clock, clock_spec
 from tests.support.unsafe_sm2 import Key
@@ -45,14 +48,17 @@ def asked(made: Clock, token: bytes, shelf: Shelf | None = None, **changes: Any)
     said: dict[str, Any] = {
         "content": Octets(CONTENT),
         "paths": PathFinder(),
-        "anchors": roots(made),
+        "anchors": lambda instant: roots(made),
         "hints": (),
-        "revocation": lists(made) if shelf is None else shelf,
+    }
+    status: dict[str, Any] = {
+        "held": lists(made) if shelf is None else shelf,
         "known_at": LATER,
-        "policy": RULES,
+        "algorithms": RULES,
         "limits": LIMITS,
     }
-    return proven_by_timestamp(token, **(said | changes))
+    status |= {name: changes.pop(name) for name in tuple(changes) if name in status or name == "stapled"}
+    return proven_by_timestamp(token, **(said | changes), status=StatusEvidence(**status))
 
 
 def proven(made: Clock, token: bytes, shelf: Shelf | None = None, **changes: Any) -> ProvenTime:
@@ -132,6 +138,49 @@ def test_it_is_proven_after_the_authority_above_has_ended() -> None:
     assert proven(made, made.token()).instant == AT
 
 
+def answer(made: Clock, no_check: bool | None, **changes: Any) -> bytes:
+    """What OCSP says of the authority's certificate: by the CA (None), or by one whom it gave a certificate."""
+    by = Responder.direct(made.issuer)
+    if no_check is not None:
+        by = Responder.delegated(made.issuer, no_check=no_check)
+    dated = {"this_update": AT + HOUR, "next_update": AT + 60 * DAY}
+    return by.reply(made.certificate, Said(produced_at=AT + HOUR), **dated | changes)
+
+
+def older(made: Clock, *entries: Revoked) -> Shelf:
+    """A list of the CA's from before the token, in force until after the answers, with these entries."""
+    return lists(made, *entries, this_update=AT - 90 * DAY, next_update=AT + 2 * HOUR)
+
+
+@pytest.mark.parametrize("brought", [True, False])
+@pytest.mark.parametrize("no_check", [None, True, False])
+def test_ocsp_answers_tell_of_the_authority_held_and_brought_along(no_check: bool | None, brought: bool) -> None:
+    made, token = clock(), clock().token()
+
+    def by(data: bytes) -> ProvenTime | Refusal:
+        shelf = older(made)
+        if not brought:
+            shelf.answers.append((data, LONG_AGO))
+        return asked(made, token, shelf, stapled=(data,) if brought else ())
+
+    good, revoked = answer(made, no_check), answer(made, no_check, status="revoked", revoked_at=AT - DAY)
+    told = by(good)
+    assert isinstance(told, ProvenTime)
+    assert parse_ocsp(good).digest in told.lists
+    against = by(revoked)
+    assert isinstance(against, Refusal)
+    assert against.code == "status.revoked"
+
+
+def test_a_responder_who_was_revoked_himself_says_nothing() -> None:
+    made, token = clock(), clock().token()
+    by = Responder.delegated(made.issuer, no_check=False)
+    assert by.certificate is not None
+    data = answer(made, False)
+    told = proven(made, token, older(made, by.certificate.revoked(AT - 95 * DAY)), stapled=(data,))
+    assert parse_ocsp(data).digest not in told.lists
+
+
 # What the token and the path lack
 
 
@@ -156,9 +205,9 @@ def test_an_authority_that_may_do_more_proves_nothing() -> None:
 
 
 def test_only_an_anchor_for_timestamps_proves_anything() -> None:
-    assert refused(clock(), clock().token(), anchors=()) == "path.no_anchor"
+    assert refused(clock(), clock().token(), anchors=lambda instant: ()) == "path.no_anchor"
     other = Authority.root("p-256", "别家根CA")
-    assert refused(clock(), clock().token(), anchors=[certificate_of(other)]) == "path.no_anchor"
+    assert refused(clock(), clock().token(), anchors=lambda instant: [certificate_of(other)]) == "path.no_anchor"
     ended = reissued(clock().issuer, clock().issuer.above or other, not_after=AT - DAY)
     made = Clock(certificate=ended.issue(clock_spec()), issuer=ended)
     assert refused(made, made.token()) == "path.invalid"
@@ -220,7 +269,7 @@ def test_a_proof_of_the_token_is_none_of_an_authority_that_is_not_in_it() -> Non
     shelf = Shelf().add(root, root.crl((high.certificate.revoked(AT + DAY, reason="keyCompromise"),), **dates))
     shelf.add(high, high.crl((), **dates)).add(low, low.crl((), **dates))
     own, lower = made.certificate.der, low.certificate.der
-    given = {"anchors": [certificate_of(root)], "hints": (certificate_of(high), certificate_of(low))}
+    given = {"anchors": lambda instant: [certificate_of(root)], "hints": (certificate_of(high), certificate_of(low))}
     archived = given | {"existed_at": AT + 0.5 * DAY}
     assert refused(made, made.token(certificates=(own,)), shelf, **archived) == "revocation.compromised_later"
     assert proven(made, made.token(certificates=(own, lower)), shelf, **archived).instant == AT
@@ -329,16 +378,16 @@ def test_the_digest_of_the_attributes_is_judged_where_the_signature_has_none() -
     made = clock("ed25519")
     token = made.token(digest="sha512")
     assert proven(made, token).instant == AT
-    assert refused(made, token, policy=replace(RULES, digests=kept)) == "signature.algorithm_not_allowed"
+    assert refused(made, token, algorithms=replace(RULES, digests=kept)) == "signature.algorithm_not_allowed"
 
 
 def test_an_older_proof_of_the_token_keeps_its_algorithms_alive() -> None:
     ends = AT + 10 * DAY
     rules = replace(RULES, digests=tuple(replace(rule, end=ends) for rule in RULES.digests))
-    assert refused(clock(), clock().token(), policy=rules) == "signature.algorithm_not_allowed"
-    assert proven(clock(), clock().token(), policy=rules, existed_at=ends - SECOND).instant == AT
-    assert refused(clock(), clock().token(), policy=rules, existed_at=ends) == "signature.algorithm_not_allowed"
-    assert proven(clock(), clock().token(), policy=rules, known_at=ends - SECOND, existed_at=ends).instant == AT
+    assert refused(clock(), clock().token(), algorithms=rules) == "signature.algorithm_not_allowed"
+    assert proven(clock(), clock().token(), algorithms=rules, existed_at=ends - SECOND).instant == AT
+    assert refused(clock(), clock().token(), algorithms=rules, existed_at=ends) == "signature.algorithm_not_allowed"
+    assert proven(clock(), clock().token(), algorithms=rules, known_at=ends - SECOND, existed_at=ends).instant == AT
 
 
 # Laws

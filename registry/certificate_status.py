@@ -1,0 +1,99 @@
+"""What the evidence at hand says of one certificate: revocation lists, OCSP answers held, and those brought along."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from keys.algorithm_policy import AlgorithmPolicy
+from keys.certificate import Certificate
+from keys.revocation.judgement import KnownOcsp, RevocationPolicy, RevocationVerdict, judge
+from registry.evidence import LockEvidence, RevocationEvidence
+from registry.policy import Policy
+from registry.profile import CredentialProfile
+from registry.query import RecognitionQuery
+from registry.stapled import brought_along
+
+SKEW = timedelta(minutes=5)
+"""So far ahead of ours may an authority's clock be."""
+
+
+class StatusEvidence(Struct, frozen=True, kw_only=True):
+    """What certificates are judged by, as far as it was known at an instant. `stapled` are OCSP responses, unread."""
+
+    held: RevocationEvidence
+    known_at: datetime
+    limits: RevocationPolicy
+    algorithms: AlgorithmPolicy
+    stapled: tuple[bytes, ...] = ()
+
+    def verdict(
+        self, certificate: Certificate, issuer: Certificate, valid_at: datetime, proven: datetime | None
+    ) -> RevocationVerdict:
+        """Whether a certificate was revoked at `valid_at`.
+
+        `proven`: by when what its key signed is shown to have been there.
+        """
+        return self._by(certificate, issuer, valid_at, proven, self._answers(certificate, issuer))
+
+    def _by(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        valid_at: datetime,
+        proven: datetime | None,
+        answers: Sequence[KnownOcsp],
+    ) -> RevocationVerdict:
+        usage = issuer.key_usage
+        # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
+        may_sign = usage is None or "cRLSign" in usage
+        return judge(
+            certificate.serial,
+            certificate.issuer,
+            self.held.lists_of(issuer, self.known_at, certificate) if may_sign else (),
+            valid_at=valid_at,
+            known_at=self.known_at,
+            certificate_end=certificate.not_after,
+            policy=self.limits,
+            distribution_points=certificate.distribution_points,
+            is_ca=certificate.is_ca,
+            proven_time=proven,
+            answers=answers,
+        )
+
+    def _answers(self, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
+        """The OCSP answers that count: those held and those brought along, but for responders who may be revoked.
+
+        RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck a responder is judged, by lists, for when he signed.
+        """
+        held = self.held.answers_of(issuer, self.known_at, certificate)
+        if not (held or self.stapled):
+            return ()
+        found = list[KnownOcsp]()
+        for known in (*held, *brought_along(self.stapled, certificate, issuer, self.known_at, self.algorithms)):
+            responder, signed_at = known.unchecked, known.answer.produced_at
+            if responder is None:
+                found.append(known)
+            elif self._by(responder, issuer, signed_at, None, ()).state == "good":
+                found.append(replace(known, unchecked=None))
+        return found
+
+
+@lru_cache(maxsize=64)
+def _limits(max_age: timedelta) -> RevocationPolicy:
+    return RevocationPolicy(max_age=max_age, skew=SKEW)
+
+
+def status_evidence(
+    query: RecognitionQuery, profile: CredentialProfile, policy: Policy, evidence: LockEvidence
+) -> StatusEvidence:
+    """What every certificate that a question leads to is judged by."""
+    return StatusEvidence(
+        held=evidence.revocation,
+        known_at=query.known_at,
+        limits=_limits(profile.max_age),
+        algorithms=policy.algorithms.rules,
+        stapled=evidence.stapled,
+    )
