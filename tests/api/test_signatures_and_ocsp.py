@@ -14,7 +14,7 @@ from app.store.writer import SqliteWriter
 from registry.canonical import canonical_json, digest
 from registry.document import PolicyDocument
 from tests.api.lock_place import check, open_place
-from tests.api.signing_desk import DAY, DOCUMENT, SigningDesk, message, text
+from tests.api.signing_desk import DAY, DOCUMENT, SigningDesk, message, stamp, stamped, text
 from tests.support import der_writer as der
 from tests.support.cms_writer import Signed
 from tests.support.der_writer import Extension
@@ -74,6 +74,18 @@ def test_an_ocsp_answer_that_came_along_tells_what_no_list_does(desk: SigningDes
     given = client.challenge()
     request = client.answered(given, lock, evidence=[{"kind": "ocsp", "value": text(said_by(desk, lock))}])
     assert codes(client.verify(request)) == ("recognized", "agreement.in_force")
+
+
+def test_an_answer_about_the_timestamp_authority_tells_whether_it_proves_a_time(desk: SigningDesk) -> None:
+    made, when = desk.clock("silent"), desk.world.now - 5 * MINUTE
+    octets = message(DOCUMENT, stamped(desk.world.lock(number=1).signing, stamp(made, when)))
+    alone = desk.answer(octets)["signers"][0]
+    assert alone["proven_time"] is None
+    assert [entry["code"] for entry in alone["evidence"]] == ["revocation.missing"]
+    response = said_by(desk, made.certificate)
+    with_it = desk.answer(octets, evidence=[{"kind": "ocsp", "value": text(response)}])["signers"][0]
+    assert with_it["proven_time"]["instant"] == when.isoformat(timespec="seconds").replace("+00:00", "Z")
+    assert with_it["evidence"] == []
 
 
 def test_an_answer_is_fetched_first_only_where_the_asker_allows_it(tmp_path: Path) -> None:
