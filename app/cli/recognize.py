@@ -101,11 +101,12 @@ def _contact(contact: dict[str, Any]) -> str:
 
 
 def _basis(basis: dict[str, str | None], catalogue: "Messages") -> str:
-    """An instrument with its number and article; an article that is a bare number is written out."""
-    article = basis["article"]
-    if article and article.isdigit():
-        article = catalogue.word("article", number=article)
-    named = f"《{basis['instrument']}》" if catalogue.language == "zh-CN" else basis["instrument"]
+    """An instrument with its number and article, as laws are cited in the language."""
+    chinese = catalogue.language == "zh-CN"
+    named = f"《{basis['instrument']}》" if chinese else basis["instrument"]
+    article = catalogue.article(basis["article"]) if basis["article"] else None
+    if chinese:
+        return f"{named}{'（' + basis['number'] + '）' if basis['number'] else ''}{article or ''}"
     return " ".join(part for part in (named, basis["number"], article) if part)
 
 
