@@ -1,6 +1,8 @@
 """Help on the command line can be read whole at eighty columns."""
 
+import tomllib
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -70,3 +72,26 @@ def test_no_line_begins_with_what_closes() -> None:
     for width in range(8, 40):
         lines = folded("颁发机构；foreign 为任何库都不信任的外地机构（仅限测试库），默认当前。", width)
         assert not any(line.startswith(tuple("，。；）")) for line in lines)
+
+
+def test_certificates_are_revoked_in_the_words_of_the_trade() -> None:
+    """吊销 is said of certificates; 撤销 is what the law does to a licence."""
+    words = tomllib.loads(resources.files("app.messages").joinpath("zh-CN.toml").read_text(encoding="utf-8"))
+    of_locks = {path: short_help(command) for path, command in COMMANDS.items() if path[:1] in {("lock",), ("jobs",)}}
+    of_locks |= {
+        (*path, parameter.name): said_of(parameter)
+        for path in of_locks.copy()
+        for parameter in COMMANDS[path].params
+    }
+    spoken = {key: text for table in words.values() for key, text in table.items()}
+    of_certificates = {
+        key: text
+        for key, text in spoken.items()
+        if key.startswith(("crl.", "ocsp", "revocation", "challenge.")) or "#certificate" in key or "of_lock" in key
+    }
+    assert len(of_certificates) > 40
+    assert any("吊销" in text for text in of_locks.values())
+    for place, text in {**of_locks, **of_certificates}.items():
+        assert "撤销" not in text, place
+    for text in (*of_locks.values(), *spoken.values()):
+        assert "挑战" not in text
