@@ -79,9 +79,7 @@ def test_certificates_are_revoked_in_the_words_of_the_trade() -> None:
     words = tomllib.loads(resources.files("app.messages").joinpath("zh-CN.toml").read_text(encoding="utf-8"))
     of_locks = {path: short_help(command) for path, command in COMMANDS.items() if path[:1] in {("lock",), ("jobs",)}}
     of_locks |= {
-        (*path, parameter.name): said_of(parameter)
-        for path in of_locks.copy()
-        for parameter in COMMANDS[path].params
+        (*path, parameter.name): said_of(parameter) for path in of_locks.copy() for parameter in COMMANDS[path].params
     }
     spoken = {key: text for table in words.values() for key, text in table.items()}
     of_certificates = {
