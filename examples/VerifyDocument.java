@@ -1,4 +1,5 @@
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -9,10 +10,12 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HexFormat;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * 核验投标文件的签名 · Judges the signatures of a bid: who signed, and since when. Java 17, standard library only.
@@ -25,7 +28,8 @@ import java.util.regex.Pattern;
  * Ask when the bid comes in and keep the receipt; ask again with the deadline when bids are opened: the receipt proves
  * that the signatures were there before.
  *
- * A real platform reads JSON with the library that it has; the expressions below keep this example to one file.
+ * Exit code 0 when it is signed as it must be, 1 when not, 2 when the question is refused. A real platform reads JSON
+ * with the library that it has; the reader at the end keeps this example to one file.
  */
 public final class VerifyDocument {
     // 单位和法定代表人须各签一次，且属同一单位 · The company and its legal representative must both have signed.
@@ -34,9 +38,9 @@ public final class VerifyDocument {
              "requirement": {"unit": 1, "legal_representative": 1, "same_subject": true},
              "signature_format": "cms", "signature": "%s"%s}
             """;
-    private static final Pattern SIGNER = Pattern.compile("\"role\":\"(\\w+)\".*?"
-            + "\"proven_time\":(?:null|\\{.*?\"instant\":\"([^\"]+)\".*?\\}),.*?"
-            + "\"decision\":\"(\\w+)\",\"certificate\":(?:null|\\{.*?\"uscc\":(?:null|\"(\\w+)\"))");
+    // 终端编码不是 UTF-8 的，也照样输出中文 · Chinese, whatever the terminal says of itself.
+    private static final PrintStream OUT = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    private static final PrintStream ERRORS = new PrintStream(System.err, true, StandardCharsets.UTF_8);
     // HTTP/1.1: with the default, Java asks to upgrade to HTTP/2, and servers without it lose the body.
     private static final HttpClient CLIENT = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
@@ -59,42 +63,40 @@ public final class VerifyDocument {
             }
         }
         byte[] document = arguments.length > 2 ? Files.readAllBytes(Path.of(arguments[2])) : null;
-        String answer = judge(arguments[0] + "/v1/ca/signatures", text(Files.readAllBytes(message)), more, document);
-        String decision = member(answer, "decision");
-        System.out.println(decision + " " + member(answer, "label"));
-        Matcher signer = SIGNER.matcher(answer.substring(answer.indexOf("\"signers\":[")));
-        while (signer.find()) {
-            System.out.println(String.join(" ", "*", signer.group(1), String.valueOf(signer.group(4)),
-                    signer.group(3), signer.group(2) == null ? "—" : signer.group(2)));
+        Map<?, ?> answer = judge(arguments[0] + "/v1/ca/signatures", base64(Files.readAllBytes(message)), more, document);
+        show(answer);
+        for (Map<?, ?> signer : entries(answer, "signers")) {
+            OUT.println(String.join(" ", "*", text(signer.get("role")), member(signer.get("certificate"), "uscc"),
+                    text(signer.get("decision")), member(signer.get("proven_time"), "instant")));
         }
         // 凭证是日后的凭据，应与文件一并保存；最早的证明力最强
         // The receipt is the proof of a year later: keep it with the bid. The earliest proves the most.
         if (deadline != null) {
-            Files.writeString(message.resolveSibling(name + ".opened.jws"), member(answer, "receipt"));
+            Files.writeString(message.resolveSibling(name + ".opened.jws"), text(answer.get("receipt")));
         } else if (!Files.exists(submitted)) {
-            Files.writeString(submitted, member(answer, "receipt"));
+            Files.writeString(submitted, text(answer.get("receipt")));
         }
-        System.exit(decision.equals("recognized") ? 0 : 1);
+        System.exit("recognized".equals(answer.get("decision")) ? 0 : 1);
     }
 
     /** The answer. Of a document beside the message a digest is enough for most signatures: it stays in the house. */
-    private static String judge(String address, String signature, String more, byte[] document)
+    private static Map<?, ?> judge(String address, String signature, String more, byte[] document)
             throws IOException, InterruptedException {
         if (document == null) {
             return accepted(post(address, QUESTION.formatted(signature, more)));
         }
         try {
             // Java 自身没有 SM3；装有 BouncyCastle 等时才有 · Java itself has no SM3; a provider may bring it.
-            String digest = text(MessageDigest.getInstance("SM3").digest(document));
+            String digest = base64(MessageDigest.getInstance("SM3").digest(document));
             String given = more + ", \"digest_kind\": \"sm3\", \"digest\": \"" + digest + "\"";
             HttpResponse<String> answer = post(address, QUESTION.formatted(signature, given));
-            if (answer.statusCode() != 422 || !member(answer.body(), "code").equals("digest.insufficient")) {
+            if (answer.statusCode() != 422 || !answer.body().contains("\"digest.insufficient\"")) {
                 return accepted(answer);
             }
         } catch (NoSuchAlgorithmException none) {
             // 改交原文 · the document itself, then
         }
-        String given = more + ", \"content\": \"" + text(document) + "\"";
+        String given = more + ", \"content\": \"" + base64(document) + "\"";
         return accepted(post(address, QUESTION.formatted(signature, given)));
     }
 
@@ -107,19 +109,19 @@ public final class VerifyDocument {
         return CLIENT.send(request, HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
     }
 
-    private static String accepted(HttpResponse<String> answer) throws IOException {
+    private static Map<?, ?> accepted(HttpResponse<String> answer) throws IOException {
         if (answer.statusCode() != 200) {
-            throw new IOException(answer.statusCode() + " " + answer.body());
+            stop(answer);
         }
-        return answer.body();
+        return Json.read(answer.body());
     }
 
-    private static String member(String json, String name) throws IOException {
-        Matcher found = Pattern.compile("\"" + name + "\"\\s*:\\s*\"([^\"\\\\]*)\"").matcher(json);
-        if (!found.find()) {
-            throw new IOException("the answer has no " + name);
-        }
-        return found.group(1);
+    private static String member(Object object, String name) {
+        return object instanceof Map<?, ?> found ? text(found.get(name)) : "—";
+    }
+
+    private static String text(Object value) {
+        return value == null ? "—" : value.toString();
     }
 
     private static String digest(byte[] octets) throws IOException {
@@ -130,7 +132,112 @@ public final class VerifyDocument {
         }
     }
 
-    private static String text(byte[] octets) {
+    private static String base64(byte[] octets) {
         return Base64.getEncoder().encodeToString(octets);
+    }
+
+    /** 问题文档（RFC 9457）所说的，随即结束 · Says what a problem document says, and ends: there is no answer. */
+    private static void stop(HttpResponse<String> answer) throws IOException {
+        String type = answer.headers().firstValue("Content-Type").orElse("");
+        if (!type.startsWith("application/problem+json")) {
+            throw new IOException(answer.statusCode() + " " + answer.body());
+        }
+        Map<?, ?> said = Json.read(answer.body());
+        ERRORS.println(answer.statusCode() + " " + said.get("title") + ": " + said.get("detail") + " ["
+                + said.get("code") + "]");
+        for (Map<?, ?> entry : entries(said, "errors")) {
+            ERRORS.println("- " + entry.get("pointer") + " " + entry.get("detail") + " [" + entry.get("code") + "]");
+        }
+        System.exit(2);
+    }
+
+    private static void show(Map<?, ?> answer) {
+        OUT.println(answer.get("decision") + " " + answer.get("label"));
+        for (Map<?, ?> reason : entries(answer, "reasons")) {
+            OUT.println("- " + reason.get("message") + " [" + reason.get("code") + "]");
+        }
+    }
+
+    private static List<Map<?, ?>> entries(Map<?, ?> object, String name) {
+        List<Map<?, ?>> found = new ArrayList<>();
+        for (Object entry : (List<?>) object.get(name)) {
+            found.add((Map<?, ?>) entry);
+        }
+        return found;
+    }
+
+    /** 够用的 JSON 读取：对象为 Map，数组为 List · Just enough of JSON: objects are maps, arrays lists, the rest text. */
+    private static final class Json {
+        private final String text;
+        private int at;
+
+        private Json(String text) {
+            this.text = text;
+        }
+
+        static Map<?, ?> read(String text) throws IOException {
+            try {
+                return (Map<?, ?>) new Json(text).value();
+            } catch (ClassCastException | IndexOutOfBoundsException | NumberFormatException broken) {
+                throw new IOException("not JSON: " + text, broken);
+            }
+        }
+
+        private Object value() {
+            char first = next();
+            if (first == '"') {
+                return string();
+            }
+            if (first == '{') {
+                Map<String, Object> members = new LinkedHashMap<>();
+                for (at++; next() != '}';) {
+                    members.put(string(), value());
+                }
+                at++;
+                return members;
+            }
+            if (first == '[') {
+                List<Object> entries = new ArrayList<>();
+                for (at++; next() != ']';) {
+                    entries.add(value());
+                }
+                at++;
+                return entries;
+            }
+            int begin = at;
+            while (at < text.length() && ",]} \t\r\n".indexOf(text.charAt(at)) < 0) {
+                at++;
+            }
+            String word = text.substring(begin, at);
+            return word.equals("null") ? null : word;
+        }
+
+        /** The next sign that is neither space nor between members. */
+        private char next() {
+            while (" \t\r\n,:".indexOf(text.charAt(at)) >= 0) {
+                at++;
+            }
+            return text.charAt(at);
+        }
+
+        private String string() {
+            StringBuilder read = new StringBuilder();
+            for (at = text.indexOf('"', at) + 1; text.charAt(at) != '"'; at++) {
+                char sign = text.charAt(at);
+                if (sign == '\\') {
+                    sign = text.charAt(++at);
+                    int control = "btnfr".indexOf(sign);
+                    if (sign == 'u') {
+                        sign = (char) Integer.parseInt(text.substring(at + 1, at + 5), 16);
+                        at += 4;
+                    } else if (control >= 0) {
+                        sign = "\b\t\n\f\r".charAt(control);
+                    }
+                }
+                read.append(sign);
+            }
+            at++;
+            return read.toString();
+        }
     }
 }

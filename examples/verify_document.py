@@ -12,8 +12,10 @@ import argparse
 import base64
 import hashlib
 import json
+import sys
 import urllib.request
 from pathlib import Path
+from typing import NoReturn
 from urllib.error import HTTPError
 
 QUESTION = {"jurisdiction": "CN-SC", "purpose": "bidding.sign", "relying_party": "测试交易平台"}
@@ -24,6 +26,22 @@ REQUIREMENT = {"unit": 1, "legal_representative": 1, "same_subject": True}
 def text(octets: bytes) -> str:
     """Base64."""
     return base64.b64encode(octets).decode()
+
+
+def refusal(status: int, body: bytes) -> str:
+    """问题文档（RFC 9457）所说的：标题、说明、各处错误 · What a problem document says: title, detail, each mistake."""
+    try:
+        said = json.loads(body)
+        mistakes = [f"- {entry['pointer']} {entry['detail']} [{entry['code']}]" for entry in said["errors"]]
+        return "\n".join((f"{status} {said['title']}: {said['detail']} [{said['code']}]", *mistakes))
+    except (ValueError, LookupError, TypeError):
+        return f"{status} {body.decode(errors='replace')}"
+
+
+def stop(status: int, body: bytes) -> NoReturn:
+    """Says why there is no answer, and ends with exit code 2."""
+    print(refusal(status, body), file=sys.stderr)
+    raise SystemExit(2)
 
 
 def ask(service: str, question: dict) -> dict:
@@ -42,14 +60,14 @@ def judge(service: str, question: dict, document: bytes | None) -> dict:
             return ask(service, question | {"digest_kind": "sm3", "digest": digest})
         except HTTPError as error:
             said = error.read()
-            if json.loads(said)["code"] != "digest.insufficient":
-                raise SystemExit(f"{error.code} {said.decode()}") from None
+            if b'"digest.insufficient"' not in said:
+                stop(error.code, said)
     # 无 SM3，或签名须用原文 · No SM3 here, or a signature that needs the document itself or another digest.
     return ask(service, question if document is None else question | {"content": text(document)})
 
 
 def main() -> None:
-    """Prints the decision, its reasons and the signers; exit code 0 when the bid is signed as it must be."""
+    """Prints the decision, its reasons and the signers; exit code 0 when it is signed as it must be, else 1, or 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("service")
     parser.add_argument("message", type=Path, help="CMS, DER")
@@ -69,8 +87,7 @@ def main() -> None:
     try:
         answer = judge(given.service.rstrip("/"), question, given.document and given.document.read_bytes())
     except HTTPError as error:
-        # 4xx：问题本身有误，答复说明原因 · The question itself is wrong, and the answer says why.
-        raise SystemExit(f"{error.code} {error.read().decode()}") from None
+        stop(error.code, error.read())
     print(answer["decision"], answer["label"])
     for reason in answer["reasons"]:
         print("-", reason["message"], f"[{reason['code']}]")

@@ -11,16 +11,31 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 PLATFORM, PURPOSE, JURISDICTION = "测试交易平台", "bidding.login", "CN-SC"
 
 
+def refusal(status: int, body: bytes) -> str:
+    """问题文档（RFC 9457）所说的：标题、说明、各处错误 · What a problem document says: title, detail, each mistake."""
+    try:
+        said = json.loads(body)
+        mistakes = [f"- {entry['pointer']} {entry['detail']} [{entry['code']}]" for entry in said["errors"]]
+        return "\n".join((f"{status} {said['title']}: {said['detail']} [{said['code']}]", *mistakes))
+    except (ValueError, LookupError, TypeError):
+        return f"{status} {body.decode(errors='replace')}"
+
+
 def post(address: str, content: dict) -> dict:
-    """Posts JSON and returns the JSON answer. Raises HTTPError for a question that cannot be asked (4xx)."""
+    """Posts JSON and returns the JSON answer. A question that cannot be asked ends the program, with exit code 2."""
     body = json.dumps(content).encode()
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        print(refusal(error.code, error.read()), file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def sign(lock: Path, to_be_signed: bytes) -> bytes:
@@ -32,7 +47,7 @@ def sign(lock: Path, to_be_signed: bytes) -> bytes:
 
 
 def main() -> None:
-    """Prints the decision and its reasons; exit code 0 when the lock counts."""
+    """Prints the decision and its reasons; exit code 0 when the lock counts, 1 when not, 2 for a mistaken question."""
     service, lock = sys.argv[1].rstrip("/"), Path(sys.argv[2])
     challenge = post(f"{service}/v1/ca/challenges", {"purpose": PURPOSE, "relying_party": PLATFORM})
     signature = sign(lock, base64.b64decode(challenge["to_be_signed"]))

@@ -9,14 +9,12 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from app.api import desk_schemas, docs, schemas, signature_schemas
+from app.api.lock_declarations import declare_challenges, declare_signatures, declare_verifications
 from app.api.locks import CHALLENGES, VERIFICATIONS, ChallengeEndpoint, VerificationEndpoint
 from app.api.middleware import REFUSED, Envelope, refuse
 from app.api.openapi import (
     add_examples,
-    declare_challenges,
     declare_recognitions,
-    declare_signatures,
-    declare_verifications,
     merge_schemas,
 )
 from app.api.recognitions import RECOGNITIONS, RecognitionEndpoint

@@ -66,8 +66,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> by
     return await read_octets(receive, limit)
 
 
-async def read_octets(receive: Receive, limit: int) -> bytes:
-    """A whole body, whatever it is. Raises `Problem` when it is too large."""
+async def read_octets(receive: Receive, limit: int, refusal: str = "request.too_large") -> bytes:
+    """A whole body, whatever it is. Raises the `Problem` of that code when it is too large."""
     message = await receive()
     body: bytes = message.get("body", b"")
     more = message.get("more_body", False)
@@ -76,7 +76,7 @@ async def read_octets(receive: Receive, limit: int) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     if len(body) > limit:
-        raise problem("request.too_large", limit=str(limit))
+        raise problem(refusal, limit=str(limit))
     return body
 
 

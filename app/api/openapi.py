@@ -6,11 +6,9 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from app.api import schemas, signature_schemas
+from app.api import schemas
 from app.api.declarations import parameter, problems
 from app.api.recognitions import LINK_PARAMETERS
-from app.api.signatures import CMS_TYPES
-from app.api.signatures import LINK_PARAMETERS as LINKED
 
 _ABOUT = (
     "200 表示已答复，否定的结论也是答复；问题本身有误才返回 4xx。 / "
@@ -89,46 +87,6 @@ def declare_recognitions() -> list[dict[str, Any]]:
             "responses": {200: answers, 304: {"description": "Not modified"}, **problems(400, 422, 503)},
         },
     ]
-
-
-def declare_challenges() -> list[dict[str, Any]]:
-    """The declaration of `POST /v1/ca/challenges`."""
-    return [_posted("challenge", "获取验证请求 / A challenge for a CA lock", schemas.Challenge, "ChallengeRequest")]
-
-
-def declare_verifications() -> list[dict[str, Any]]:
-    """The declaration of `POST /v1/ca/verifications`."""
-    return [_posted("verify_lock", "核验 CA 锁 / Verify a CA lock", schemas.Answer, "LockVerification")]
-
-
-def declare_signatures() -> list[dict[str, Any]]:
-    """The declaration of `POST /v1/ca/signatures`: JSON, or the CMS message itself with what is asked in the link."""
-    declared = _posted(
-        "verify_signatures",
-        "核验文件签名 / Judge the signatures of a document",
-        signature_schemas.SignatureAnswer,
-        "DocumentSignature",
-    )
-    content = declared["openapi_extra"]["requestBody"]["content"]
-    content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CMS_TYPES}
-    about = "仅用于正文即 CMS 的请求 / only where the body is the CMS message itself"
-    declared["openapi_extra"]["parameters"] = [
-        parameter(name, about, _INSTANT if name in ("valid_at", "known_at", "deadline") else None) for name in LINKED
-    ]
-    return [declared]
-
-
-def _posted(name: str, summary: str, answer: type[BaseModel], body: str) -> dict[str, Any]:
-    return {
-        "tags": ["locks"],
-        "methods": ["POST"],
-        "operation_id": name,
-        "summary": summary,
-        "openapi_extra": {
-            "requestBody": {"required": True, "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{body}"}}}}
-        },
-        "responses": {200: {"model": answer}, **problems(400, 413, 415, 422, 503)},
-    }
 
 
 def add_examples(document: dict[str, Any], path: str) -> None:

@@ -17,6 +17,7 @@ _STATUS = {
     "request.duplicate_key": 400,
     "request.malformed_query": 400,
     "request.too_large": 413,
+    "document.too_large": 413,
     "receipt.too_large": 413,
     "request.media_type": 415,
     "document.media_type": 415,

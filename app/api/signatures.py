@@ -57,7 +57,7 @@ class SignatureEndpoint:
         if media_type != "application/json" and media_type not in CMS_TYPES:
             raise problem("document.media_type", allowed=", ".join(("application/json", *sorted(CMS_TYPES))))
         parameters = read_parameters(scope, LINK_PARAMETERS if media_type in CMS_TYPES else ())
-        body = await read_octets(receive, self._node.document_limit)
+        body = await read_octets(receive, self._node.document_limit, "document.too_large")
         if len(body) > _LARGE:
             request = await asyncio.to_thread(_read, body, media_type, parameters)
         else:

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 accepted_cas = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="JSON")]
-Lang = Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")]
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+Lang = Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")]
 ListId = Annotated[str, typer.Option("--list", help="名单标识 / id of the list")]
 Ca = Annotated[str, typer.Option(help="信任锚标识 / id of the authority's trust anchor")]
 
 
-@accepted_cas.command("add", help="把一家机构列入名单；名单不存在时新建 / Put an authority on a list, new or there")
+@accepted_cas.command("add", help="把一家机构列入名单，没有名单时新建 / Put an authority on a list, new or old")
 def add(
     list_id: ListId,
     ca: Ca,
     jurisdiction: Annotated[str | None, typer.Option(help="新名单：使用地 / new list: CN-CQ, CN-SC")] = None,
     relying_party: Annotated[str | None, typer.Option(help="新名单：平台，默认全省市 / new list: its platform")] = None,
     purpose: Annotated[list[str] | None, typer.Option(help="新名单：用途，可重复 / new list: purpose")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="起 / accepted from")] = None,
-    end: Annotated[str | None, typer.Option("--until", help="止（不含）/ accepted until, exclusive")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="自何时起接受 / accepted from")] = None,
+    end: Annotated[str | None, typer.Option("--until", help="到何时止（不含）/ accepted until, exclusive")] = None,
     name_zh: Annotated[str | None, typer.Option(help="新名单：中文名称 / new list: name in Chinese")] = None,
     name_en: Annotated[str | None, typer.Option(help="新名单：英文名称 / new list: name in English")] = None,
     basis_instrument: Annotated[str | None, typer.Option(help="新名单：依据 / new list: legal instrument")] = None,

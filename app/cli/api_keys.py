@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.outcome import USAGE, fail, failing_clearly, language, one_of
 from app.cli.policy_entry import instant, newest_policy
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 api_keys = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="JSON")]
-Lang = Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")]
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+Lang = Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")]
 
 
 @api_keys.command("create", help="生成调用密钥，只显示一次 / Make a key to call with; it is shown once")
 def create(
     name: Annotated[str, typer.Option(help="用于何处 / what it is for")],
-    role: Annotated[str, typer.Option(help="issuer, relying_party, operator, auditor")],
+    role: Annotated[str, typer.Option(help="角色 / role: issuer, relying_party, operator, auditor")],
     issuer: Annotated[str | None, typer.Option(help="发证机关标识（issuer 角色）/ issuer id, for that role")] = None,
     expires: Annotated[str | None, typer.Option(help="失效时间 / when it ends")] = None,
     scope: Annotated[
@@ -41,7 +41,7 @@ def create(
 
     catalogue, now = messages(language(lang)), clock.now()
     if role not in SCOPES:
-        fail(f"--role {role!r}: {', '.join(SCOPES)}", USAGE)
+        fail(one_of("--role", role, SCOPES), USAGE)
     if not set(scope or ()) <= set(SCOPES[role]):
         fail(f"--scope: {role} 可用 / may have: {', '.join(SCOPES[role]) or '-'}", USAGE)
     if not 1 <= len(name.strip()) <= 100 or forbidden_text(name):
@@ -86,7 +86,7 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
 
 @api_keys.command("stop", help="停用调用密钥 / Stop a key")
 def stop(
-    key_id: Annotated[str, typer.Argument(help="编号 key_… / its id")],
+    key_id: Annotated[str, typer.Argument(help="编号，以 key_ 开头 / its id, which begins with key_")],
     lang: Lang = None,
 ) -> None:
     """Takes effect at once, in every process. Exit codes: 0 stopped, 2 unknown or stopped before, 70 failure."""

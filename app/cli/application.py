@@ -7,6 +7,7 @@ from app.cli import (
     api_keys,
     demo,
     export,
+    help,
     import_register,
     issuer_keys,
     jobs,
@@ -28,11 +29,13 @@ from app.cli import (
 application = typer.Typer(
     name="accord",
     no_args_is_help=True,
+    # Its tables cut Chinese text: see `app.cli.help`.
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="川渝互认：一张证件在另一地算不算数，为什么。 / Does a credential count in the other jurisdiction, and why?",
 )
-application.command("demo", help="建库、装入演示数据并启动服务 / Set up a demonstration and serve it")(demo.demo)
+application.command("demo", help="建立并启动演示环境 / Set up a demonstration and serve it")(demo.demo)
 application.command("serve", help="启动服务 / Serve")(serve.serve)
 application.command("migrate", help="建库或升级 / Create or upgrade a store")(migrate.migrate)
 application.command("recognize", help="查询是否互认 / Ask whether a credential counts")(recognize.recognize)
@@ -56,3 +59,4 @@ application.add_typer(lock.lock, name="lock", help="测试锁 / Test locks")
 application.add_typer(trust_anchors.trust_anchors, name="trust-anchors", help="信任锚 / Trust anchors")
 application.add_typer(accepted_cas.accepted_cas, name="accepted-cas", help="认可的电子认证机构 / Accepted authorities")
 application.add_typer(jobs.jobs, name="jobs", help="定期任务 / Jobs to be repeated")
+help.never_cut(application)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def demo(
     port: Annotated[int, typer.Option(help="端口 / port", min=1, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
-    serve: Annotated[bool, typer.Option(help="装好后启动服务 / serve when set up")] = True,
+    serve: Annotated[bool, typer.Option(help="准备好后启动服务 / serve when set up")] = True,
 ) -> None:
     """Migrates a test store, makes keys if there are none, loads the demonstration, serves, and prints commands."""
     from app.demonstration.commands import ready_made

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.outcome import USAGE, fail, failing_clearly, language, one_of
+from app.cli.question import refuse
 
 if TYPE_CHECKING:
     from app.exporters import RowUntold
@@ -40,12 +41,12 @@ HELP = "\n\n".join(
 def export(
     type: Annotated[str, typer.Option(help="证件类型 / credential type")],
     issuer: Annotated[str, typer.Option(help="发证机关标识 / issuer id")],
-    form: Annotated[str, typer.Option("--format", help="csv, jsonl")] = "csv",
+    form: Annotated[str, typer.Option("--format", help="格式 / format: csv, jsonl")] = "csv",
     out: Annotated[Path, typer.Option(help="输出文件，- 为标准输出 / file, - for standard output")] = Path("-"),
     force: Annotated[bool, typer.Option("--force", help="替换已有文件 / replace an existing file")] = False,
     valid_at: Annotated[str | None, typer.Option(help="法律时点，默认当前 / legal instant, default now")] = None,
     known_at: Annotated[str | None, typer.Option(help="登记簿所知时点，默认当前 / known at, default now")] = None,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """See `HELP`."""
     from app import clock
@@ -60,7 +61,7 @@ def export(
 
     catalogue, now = messages(language(lang)), clock.now()
     if form not in FORMATS:
-        fail(f"--format {form!r}: {', '.join(FORMATS)}", USAGE)
+        fail(one_of("--format", form, FORMATS), USAGE)
     known = now if known_at is None else instant("--known-at", known_at)
     at = now if valid_at is None else instant("--valid-at", valid_at)
     settings = Settings()
@@ -80,7 +81,7 @@ def export(
                     _telling(catalogue),
                 )
         except QueryRefused as error:
-            fail("; ".join(catalogue.problem(fault.code, fault.params) for fault in error.faults), USAGE)
+            refuse(error, catalogue, {"/type": "--type", "/issuer": "--issuer", "/known_at": "--known-at"})
         finally:
             extract.close()
     for line in _summary(tally, catalogue, format_local(known), format_local(at)):
@@ -115,6 +116,8 @@ def _target(path: Path, force: bool) -> Iterator[BinaryIO]:
         return
     if path.is_dir() or path.suffix.lower() in (".xlsx", ".xls"):
         fail(f"--out {path}: 应为 .csv 或 .jsonl 文件 / give the name of a .csv or .jsonl file", USAGE)
+    if not path.parent.is_dir():
+        fail(f"--out {path}: 没有文件夹 {path.parent} / there is no folder {path.parent}", USAGE)
     if path.exists() and not force:
         _refuse_existing(path)
     fresh = path.with_name(f".{path.name}.new-{os.getpid()}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.outcome import USAGE, fail, failing_clearly, language, one_of
 
 if TYPE_CHECKING:
     from app.importers import FileFacts
@@ -39,7 +39,7 @@ HELP = "\n\n".join(
 
 
 def import_register(
-    file: Annotated[Path, typer.Argument(help="CSV, XLSX, JSONL")],
+    file: Annotated[Path, typer.Argument(help="登记簿文件 / file of the register: CSV, XLSX, JSONL")],
     type: Annotated[str, typer.Option(help="证件类型 / credential type")],
     issuer: Annotated[str, typer.Option(help="发证机关标识 / issuer id")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="试导入，不写入 / try, write nothing")] = False,
@@ -50,8 +50,8 @@ def import_register(
     errors: Annotated[
         Path | None, typer.Option(help="拒收和缺漏的说明，默认为文件名加 .report.csv / what is refused or missing")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """See `HELP`."""
     from app.importers import FileRefused
@@ -68,10 +68,11 @@ def import_register(
     try:
         done, seconds = _load(Settings(), asked, report, catalogue)
     except FileRefused as refusal:
-        fail(f"{file}: {refusal_text(refusal, catalogue.language)} [{refusal.code}]", USAGE)
+        fail(f"file {file}: {refusal_text(refusal, catalogue.language)} [{refusal.code}]", USAGE)
     except QueryRefused as refusal:
         said = [f"{catalogue.problem(entry.code, entry.params)} [{entry.code}]" for entry in refusal.faults]
-        fail("; ".join(said), USAGE)
+        given = f"--manifest {manifest}: " if manifest is not None else ""
+        fail(given + "; ".join(said), USAGE)
     finally:
         report.close()
     _say(done, seconds, report, catalogue, dry_run=dry_run, json=json)
@@ -112,11 +113,11 @@ def _load(settings: "Settings", asked: _Asked, report: "Report", catalogue: "Mes
 def _profile(policy: "Policy", asked: _Asked) -> "CredentialProfile":
     profile = policy.profiles.get(asked.type)
     if profile is None or profile.lifecycle is None:
-        known = ", ".join(sorted(name for name, entry in policy.profiles.items() if entry.lifecycle is not None))
-        fail(f"--type {asked.type!r}: {known}", USAGE)
+        known = sorted(name for name, entry in policy.profiles.items() if entry.lifecycle is not None)
+        fail(one_of("--type", asked.type, known), USAGE)
     if asked.issuer not in policy.authorities:
         issuers = sorted(name for name, entry in policy.authorities.items() if entry.issues(profile.id))
-        fail(f"--issuer {asked.issuer!r}: {', '.join(issuers)}", USAGE)
+        fail(one_of("--issuer", asked.issuer, issuers), USAGE)
     return profile
 
 
@@ -138,7 +139,7 @@ def _statement(
 
     at = clock.now() if asked.as_of is None else instant("--as-of", asked.as_of)
     if asked.manifest is not None:
-        token = read_token(asked.manifest)
+        token = read_token(asked.manifest, "--manifest")
         statement = open_statement(token, policy.keys)
         if (statement.issuer, statement.type) != (asked.issuer, asked.type):
             stated = f"{statement.issuer}, {statement.type}"
@@ -168,7 +169,7 @@ def _test_keys(settings: "Settings", issuer: str, catalogue: "Messages") -> Path
 
     with failing_clearly():
         if check(settings.store_path).mode != "test":
-            fail("请用 --manifest 或 --keys / give --manifest or --keys: accord statement manifest --help", USAGE)
+            fail("--manifest, --keys: 须给出其一 / give --manifest or --keys: accord statement manifest --help", USAGE)
         folder = settings.keys_path / "issuers" / issuer
         if not (folder / "jwks.json").exists():
             files.make_directory(settings.keys_path)

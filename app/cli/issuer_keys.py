@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.outcome import KID_FIRST, USAGE, fail, failing_clearly, language
+from app.cli.given_file import read_given
+from app.cli.outcome import KID_FIRST, USAGE, fail, language
 from app.cli.policy_entry import change, instant, newest_policy, period
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ issuer_keys = typer.Typer(no_args_is_help=True)
 
 _MAX_FILE = 64 * 1024
 
-Json = Annotated[bool, typer.Option("--json", help="JSON")]
-Lang = Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")]
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+Lang = Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")]
 Kid = Annotated[str, typer.Argument(help="密钥标识 / key id")]
 
 
@@ -26,8 +27,8 @@ Kid = Annotated[str, typer.Argument(help="密钥标识 / key id")]
 def import_key(
     file: Annotated[Path, typer.Argument(help="公钥文件，JWK / the public key as JWK")],
     issuer: Annotated[str, typer.Option(help="发证机关标识 / issuer id")],
-    start: Annotated[str | None, typer.Option("--from", help="起 / signs from")] = None,
-    end: Annotated[str | None, typer.Option("--until", help="止（不含）/ signs until, exclusive")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="自何时起签名 / signs from")] = None,
+    end: Annotated[str | None, typer.Option("--until", help="到何时止（不含）/ signs until, exclusive")] = None,
     json: Json = False,
     lang: Lang = None,
 ) -> None:
@@ -67,7 +68,7 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
 )
 def retire(
     kid: Kid,
-    at: Annotated[str, typer.Option(help="自何时起 / from when")],
+    at: Annotated[str, typer.Option(help="自何时起 / from when on")],
     json: Json = False,
     lang: Lang = None,
 ) -> None:
@@ -88,7 +89,7 @@ def retire(
 )
 def distrust(
     kid: Kid,
-    since: Annotated[str, typer.Option(help="自何时起 / from when")],
+    since: Annotated[str, typer.Option(help="自何时起 / from when on")],
     json: Json = False,
     lang: Lang = None,
 ) -> None:
@@ -109,16 +110,12 @@ def _read(file: Path) -> dict[str, object]:
     from keys.public_key import PublicKey
     from keys.strict_json import decode_object
 
-    with failing_clearly():
-        if not file.is_file():
-            fail(f"{file}: 没有这个文件 / no such file", USAGE)
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_FILE)
+    content = read_given("file", file, _MAX_FILE)
     try:
         jwk = decode_object(content)
         PublicKey.from_jwk(jwk)
     except KeysError as error:
-        fail(f"{file}: {error.detail}", USAGE)
+        fail(f"file {file}: 应为一个公钥（JWK）/ must be one public key as JWK: {error.detail}", USAGE)
     return jwk
 
 

@@ -22,12 +22,12 @@ jobs = typer.Typer(no_args_is_help=True)
 
 @jobs.command(
     "refresh-revocation",
-    help="预先取得并核验吊销列表、更新在线应答 / Fetch revocation lists and renew OCSP answers ahead of need",
+    help="预先取得吊销列表、更新 OCSP 应答 / Fetch revocation lists, renew OCSP answers",
 )
 def refresh_revocation(
     drop: Annotated[Path | None, typer.Option(help="另收此文件夹中的列表 / also take the lists of a folder")] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """Exit codes: 0 all went well, 1 something could not be fetched or was refused, 2 usage, 70 failure."""
     from app import clock
@@ -63,11 +63,11 @@ def refresh_revocation(
     raise typer.Exit(1 if failed else 0)
 
 
-@jobs.command("fetch-ocsp", help="预先向证书所载地址查询并收存在线应答（OCSP） / Ask OCSP responders ahead of need")
+@jobs.command("fetch-ocsp", help="预先向证书所载地址查询 OCSP 应答 / Ask OCSP responders ahead of need")
 def fetch_ocsp(
     certificates: Annotated[list[Path], typer.Argument(help="证书文件 / certificate files", metavar="CERTIFICATE...")],
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """Exit codes: 0 all went well, 1 something could not be fetched or was refused, 2 usage, 70 failure."""
     from app.asking import asking
@@ -96,8 +96,8 @@ def fetch_ocsp(
 
 @jobs.command("load-uploads", help="导入已上传的登记簿文件 / Load the uploaded files that wait")
 def load_uploads(
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """A node does this by itself. Exit codes: 0 all were loaded, 1 some were refused or failed, 2 usage, 70 failure."""
     import os

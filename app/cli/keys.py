@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.outcome import KID_FIRST, USAGE, fail, failing_clearly, language
+from app.cli.outcome import KID_FIRST, USAGE, fail, failing_clearly, language, one_of
 
 if TYPE_CHECKING:
     from keys.custody.key_directory import KeyEntry
 
 keys = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="JSON")]
-Lang = Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")]
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+Lang = Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")]
 Kid = Annotated[str, typer.Argument(help="密钥标识 / key id")]
 
 GENERATE = (
@@ -55,7 +55,7 @@ ACTIVATE = (
 )
 
 
-@keys.command("generate", help=GENERATE)
+@keys.command("generate", help=GENERATE, short_help="生成密钥并公布公钥 / Make a key and publish its public half")
 def generate(
     alg: Annotated[str, typer.Option(help="签名算法 / algorithm: ES256, Ed25519, SM2")] = "ES256",
     activate: Annotated[bool, typer.Option(help="立即改用此密钥签名 / sign with it from now on")] = False,
@@ -158,7 +158,7 @@ def compromised(kid: Kid, json: Json = False, lang: Lang = None) -> None:
         typer.echo(catalogue.word("key.compromised", kid=entry.kid))
 
 
-@keys.command("list", help=LIST)
+@keys.command("list", help=LIST, short_help="列出已公布的密钥 / List published keys")
 def list_keys(json: Json = False, lang: Lang = None) -> None:
     """Lists published keys, newest last."""
     from app.messages import messages
@@ -179,7 +179,12 @@ def list_keys(json: Json = False, lang: Lang = None) -> None:
         typer.echo(f"{'*' if entry.active else ' '} {entry.kid} {entry.alg} {entry.label or '-'} {state} {where}")
 
 
-@keys.command("activate", context_settings=KID_FIRST, help=ACTIVATE)
+@keys.command(
+    "activate",
+    context_settings=KID_FIRST,
+    help=ACTIVATE,
+    short_help="改用某个已有密钥签名 / Sign with this key from now on",
+)
 def activate(kid: Kid, lang: Lang = None) -> None:
     """Makes a published key of the store's mode the one that signs."""
     from app.settings import Settings
@@ -197,7 +202,7 @@ def _check_algorithm(alg: str) -> None:
     from keys.algorithms import ALGORITHMS
 
     if alg not in ALGORITHMS:
-        fail(f"--alg {alg!r}: {', '.join(ALGORITHMS)}", USAGE)
+        fail(one_of("--alg", alg, ALGORITHMS), USAGE)
 
 
 def _state(entry: "KeyEntry") -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.given_file import refuse_file
 from app.cli.outcome import USAGE, fail, failing_clearly
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Reason(StrEnum):
 
 _CA_HELP = "颁发机构；foreign 为任何库都不信任的外地机构 / authority; no store trusts the foreign one"
 _ALGORITHM_HELP = "算法 / algorithm"
-_JSON = Annotated[bool, typer.Option("--json", help="JSON")]
+_JSON = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 
 
 @lock.command("new", help="新办测试锁（仅限测试库）/ Make a test lock; test stores only")
@@ -84,12 +85,12 @@ def new(
     out: Annotated[Path, typer.Option("-o", "--out", help="存放目录 / folder to put it in")],
     algorithm: Annotated[Family, typer.Option(help=_ALGORITHM_HELP)] = Family.SM2,
     kind: Annotated[Kind, typer.Option(help="单位锁或法定代表人锁 / whose lock")] = Kind.UNIT,
-    valid_from: Annotated[str | None, typer.Option(help="有效期起，默认一天前 / default a day ago")] = None,
-    valid_until: Annotated[str | None, typer.Option(help="有效期止，默认一年后 / default in a year")] = None,
+    valid_from: Annotated[str | None, typer.Option(help="有效期起，默认一天前 / from; default: a day ago")] = None,
+    valid_until: Annotated[str | None, typer.Option(help="有效期止，默认一年后 / until; default: in a year")] = None,
     expired: Annotated[bool, typer.Option(help="昨天到期 / expired yesterday")] = False,
-    revoked: Annotated[bool, typer.Option(help="已撤销 / revoked")] = False,
-    revoked_at: Annotated[str | None, typer.Option(help="撤销时点，默认当前 / default now")] = None,
-    reason: Annotated[Reason, typer.Option(help="撤销原因 / why it was revoked")] = Reason.UNSPECIFIED,
+    revoked: Annotated[bool, typer.Option(help="已吊销 / revoked")] = False,
+    revoked_at: Annotated[str | None, typer.Option(help="吊销时点，默认当前 / when revoked; default: now")] = None,
+    reason: Annotated[Reason, typer.Option(help="吊销原因 / why it was revoked")] = Reason.UNSPECIFIED,
     json: _JSON = False,
 ) -> None:
     """Writes certificates, keys and chain; has the store trust the authority, and its new list tell of a revocation."""
@@ -128,7 +129,7 @@ def new(
     _show(out, made, json)
 
 
-@lock.command("sign", help="用测试锁签名挑战 / Sign a challenge with a test lock")
+@lock.command("sign", help="用测试锁对验证请求签名 / Sign a challenge with a test lock")
 def sign(
     lock: Annotated[Path, typer.Option(help="锁的目录 / folder of the lock")],
     challenge: Annotated[
@@ -141,8 +142,10 @@ def sign(
         bool, typer.Option(help="输出 POST /v1/ca/verifications 的请求体 / print the body for it")
     ] = False,
     jurisdiction: Annotated[str | None, typer.Option(help="使用地 / where: CN-CQ, CN-SC")] = None,
-    purpose: Annotated[str | None, typer.Option(help="用途，默认同挑战 / default the challenge's")] = None,
-    relying_party: Annotated[str | None, typer.Option(help="提问平台，默认同挑战 / default the challenge's")] = None,
+    purpose: Annotated[str | None, typer.Option(help="用途，默认同验证请求 / default: the challenge's")] = None,
+    relying_party: Annotated[
+        str | None, typer.Option(help="提问平台，默认同验证请求 / default: the challenge's")
+    ] = None,
 ) -> None:
     """Prints the signature in base64, or the whole request."""
     import base64
@@ -152,6 +155,7 @@ def sign(
     if request != (jurisdiction is not None) or (not request and (purpose or relying_party)):
         fail("--request 与 --jurisdiction 须同用 / --request goes with --jurisdiction, and these with it", USAGE)
     given = _challenge(challenge)
+    require_lock("--lock", lock)
     with failing_clearly():
         opened = locks.read(lock, (certificate,))
         signature = base64.b64encode(opened.sign(given.to_be_signed, certificate, form)).decode("ascii")
@@ -182,6 +186,7 @@ def show(
     from app.softlock import lock as locks
     from app.softlock.description import certificate_lines, certificate_view
 
+    require_lock("directory", directory)
     with failing_clearly():
         certificates = locks.read_certificates(directory)
     if json:
@@ -195,11 +200,11 @@ def show(
             typer.echo(line)
 
 
-@lock.command("crl", help="签发新的撤销列表并入库（仅限测试库）/ Issue a new revocation list into a test store")
+@lock.command("crl", help="签发新的吊销列表并入库（仅限测试库）/ Issue a new revocation list into a test store")
 def crl(
     ca: Annotated[Ca, typer.Option(help=_CA_HELP)],
     algorithm: Annotated[Family, typer.Option(help=_ALGORITHM_HELP)] = Family.SM2,
-    next_update_days: Annotated[int, typer.Option(min=1, max=365, help="几天后到期 / days until the next")] = 7,
+    next_update_days: Annotated[int, typer.Option(min=1, max=365, help="几天后再次签发 / days until the next")] = 7,
     stale: Annotated[bool, typer.Option(help="一签发即过期 / ended when issued")] = False,
     json: _JSON = False,
 ) -> None:
@@ -227,6 +232,13 @@ def crl(
     _show_list(identity, made[-1], json)
 
 
+def require_lock(name: str, directory: Path) -> None:
+    """Refuses what is no folder of a lock: one line and exit code 2."""
+    if not (directory / "signing.pem").is_file():
+        told = "不是锁的目录，请用 accord lock new 新办 / is no folder of a lock; accord lock new makes one"
+        fail(f"{name} {directory}: {told}", USAGE)
+
+
 def _instant(option: str, text: str | None) -> datetime | None:
     from registry.period import parse_instant
 
@@ -235,7 +247,7 @@ def _instant(option: str, text: str | None) -> datetime | None:
     try:
         return parse_instant(text)
     except ValueError:
-        fail(f"{option} {text!r}: 应如 / write 2026-10-01T09:00:00+08:00", USAGE)
+        fail(f"{option} {text!r}: 应写作 / write 2026-10-01T09:00:00+08:00", USAGE)
 
 
 def _validity(now: datetime, start: str | None, end: str | None, expired: bool) -> tuple[datetime, datetime]:
@@ -258,9 +270,9 @@ def _challenge(source: str) -> "GivenChallenge":
                 content = stream.read(MAX_LENGTH + 1)
         return read_challenge(content)
     except OSError as error:
-        fail(f"--challenge {source}: {error.strerror or error}", USAGE)
+        refuse_file("--challenge", Path(source), error)
     except ChallengeRefused as error:
-        fail(f"--challenge {source}: {error}", USAGE)
+        fail(f"--challenge {source}: 不是验证请求 / is not a challenge: {error}", USAGE)
 
 
 def trust_authorities(settings: "Settings", now: datetime) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.given_file import read_given
+from app.cli.lock import require_lock
 from app.cli.outcome import USAGE, fail, failing_clearly
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ def cms(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="输出文件，默认原文件名加 .p7s 或 .p7m / default .p7s, .p7m added"),
+        typer.Option("-o", "--out", help="输出文件，默认加 .p7s 或 .p7m / output; default: with .p7s or .p7m added"),
     ] = None,
-    pem: Annotated[bool, typer.Option("--pem", help="PEM")] = False,
+    pem: Annotated[bool, typer.Option("--pem", help="写成 PEM / write PEM")] = False,
 ) -> None:
     """Writes the signed document: DER, or PEM. Overwrites nothing."""
     from app import clock
@@ -37,6 +39,8 @@ def cms(
     from app.softlock import lock as locks
 
     content = _content(file)
+    for directory in lock:
+        require_lock("--lock", directory)
     target = out or file.with_name(f"{file.name}.{'p7s' if detached else 'p7m'}")
     with failing_clearly():
         opened = [locks.read(directory, ("signing",)) for directory in lock]
@@ -56,13 +60,9 @@ def cms(
 
 
 def _content(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_CONTENT + 1)
-    except OSError as error:
-        fail(f"{file}: {error.strerror or error}", USAGE)
+    content = read_given("file", file, _MAX_CONTENT)
     if len(content) > _MAX_CONTENT:
-        fail(f"{file}: 至多 {_MAX_CONTENT} 字节 / at most so many bytes", USAGE)
+        fail(f"file {file}: 至多 {_MAX_CONTENT} 字节 / at most so many bytes", USAGE)
     return content
 
 
@@ -71,4 +71,4 @@ def _write(target: Path, made: "SignedDocument", pem: bool) -> None:
         with target.open("xb") as stream:
             stream.write(made.pem if pem else made.der)
     except FileExistsError:
-        fail(f"{target}: 已存在，不覆盖 / exists and is not overwritten", USAGE)
+        fail(f"--out {target}: 已存在，不覆盖 / exists and is not overwritten", USAGE)

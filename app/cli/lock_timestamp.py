@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.given_file import require_file
 from app.cli.lock import Ca, Family, trust_authorities
 from app.cli.outcome import USAGE, fail, failing_clearly
 
@@ -51,20 +52,19 @@ def timestamp(
         Digest | None,
         typer.Option(help="摘要，默认 sm3；用 --tsa 或 RSA 时 sha256 / default sm3; with --tsa or RSA sha256"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
 ) -> None:
     """Writes a token (CMS; `openssl ts -token_in`) or the CMS file. Exit codes: 0, 2 a mistake, 70 failure."""
     source = cms or file
     if source is None or (cms is not None and file is not None):
-        fail("给出 FILE 或 --cms 之一 / give FILE or --cms", USAGE)
+        fail("file、--cms: 给出其中之一 / give one of them", USAGE)
     if tsa is not None and (ca or algorithm or gm):
         fail("--tsa 不与 --ca、--algorithm、--gm 同用 / not with --ca, --algorithm or --gm", USAGE)
     if gm and algorithm is Family.RSA:
         fail("--gm 只有 SM2 / --gm has SM2 only", USAGE)
-    if not source.is_file():
-        fail(f"{source}: 没有这个文件 / no such file", USAGE)
+    require_file("file" if cms is None else "--cms", source)
     if out.exists():
-        fail(f"{out}: 已存在，不覆盖 / exists and is not overwritten", USAGE)
+        fail(f"--out {out}: 已存在，不覆盖 / exists and is not overwritten", USAGE)
     usual = Digest.SHA256 if tsa is not None or algorithm is Family.RSA else Digest.SM3
     name = digest or usual
     with failing_clearly(), _refusing():
@@ -152,7 +152,7 @@ def _read(file: Path) -> bytes:
     with file.open("rb") as stream:
         content = stream.read(MAX_LENGTH + 1)
     if len(content) > MAX_LENGTH:
-        fail(f"{file}: 超过 {MAX_LENGTH} 字节 / more than {MAX_LENGTH} bytes", USAGE)
+        fail(f"--cms {file}: 超过 {MAX_LENGTH} 字节 / more than {MAX_LENGTH} bytes", USAGE)
     return content
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.given_file import read_given
 from app.cli.outcome import USAGE, fail, failing_clearly
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def verify(
     jwks: Annotated[
         Path | None, typer.Option(help="核验凭证的公钥 / keys of the receipts; default: this node's")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
 ) -> None:
     """Everything that was signed once, a checkpoint or size and root in a receipt, must still be in the log.
 
@@ -76,12 +77,12 @@ def verify(
             if log_key is None:
                 fail("--from 须同时给出 --key / --from needs --key", USAGE)
             key = _read_key(log_key)
-            report = verify_served(_reader(source), key, (*shown, *(() if kept is None else (_kept(kept, key),))))
+            report = verify_served(_reader(source), key, (*shown, *_kept_before(kept, key)))
         else:
             settings = Settings()
             check(settings.store_path)
             named = _key_if_any(settings) if log_key is None else _read_key(log_key)
-            report = audit(settings.store_path, named, (*shown, *(() if kept is None else (_kept(kept, named),))))
+            report = audit(settings.store_path, named, (*shown, *_kept_before(kept, named)))
     _tell(report, json)
     raise typer.Exit(0 if report.difference is None else 1)
 
@@ -106,7 +107,7 @@ def witness(
     with failing_clearly():
         name, signer = _own_signer(Settings())
         key = _read_key(log_key)
-        seen = _kept(state, key) if state.exists() else None
+        seen = _kept("--state", state, key) if state.exists() else None
         try:
             note, _ = verify_growth(_reader(source), key, seen)
             cosigned = cosign(note, name, signer, int(clock.now().timestamp()))
@@ -187,21 +188,23 @@ def _read_key(text: str) -> "NoteKey":
     try:
         return NoteKey.read(text)
     except KeysError as error:
-        fail(f"--key: {error.detail}", USAGE)
+        fail(f"--key: 不是日志公钥 / is not the key of a log: {error.detail}", USAGE)
 
 
-def _kept(path: Path, named: "NoteKey | None") -> "Checkpoint":
+def _kept_before(path: Path | None, named: "NoteKey | None") -> "tuple[Checkpoint, ...]":
+    return () if path is None else (_kept("--checkpoint", path, named),)
+
+
+def _kept(name: str, path: Path, named: "NoteKey | None") -> "Checkpoint":
     from app.usecases.audit_log import open_checkpoint
     from keys.errors import KeysError
 
     if named is None:
         fail("--checkpoint 须有日志公钥 / --checkpoint needs the log's key: --key", USAGE)
-    if not path.is_file():
-        fail(f"{path}: 没有这个文件 / no such file", USAGE)
     try:
-        return open_checkpoint(path.read_bytes(), named)
+        return open_checkpoint(read_given(name, path, _MOST), named)
     except KeysError as error:
-        fail(f"{path}: {error.detail}", USAGE)
+        fail(f"{name} {path}: 不是该日志的检查点 / is no checkpoint of that log: {error.detail}", USAGE)
 
 
 def _receipt(file: Path, jwks: Path | None) -> "Checkpoint":
@@ -212,12 +215,12 @@ def _receipt(file: Path, jwks: Path | None) -> "Checkpoint":
     from app.usecases.verify_receipt import verify_receipt
     from registry.log.checkpoint import Checkpoint, TreeHead
 
-    verdict = verify_receipt(read_token(file), read_ring(jwks))
+    verdict = verify_receipt(read_token(file, "--receipt"), read_ring(jwks))
     if verdict.claims is None:
-        fail(f"{file}: {verdict.why}", USAGE)
+        fail(f"--receipt {file}: 不是真实的凭证 / is not genuine: {verdict.why}", USAGE)
     said = verdict.claims.get("log")
     if said is None:
-        fail(f"{file}: 凭证未写明日志 / the receipt names no log", USAGE)
+        fail(f"--receipt {file}: 凭证未写明日志 / the receipt names no log", USAGE)
     return Checkpoint(str(verdict.claims["iss"]), TreeHead(said["size"], base64.b64decode(said["root"])))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.given_file import read_given
 from app.cli.outcome import USAGE, fail
 
 if TYPE_CHECKING:
@@ -39,12 +40,9 @@ def read_file(file: Path) -> "Certificate":
     from keys.errors import KeysError
 
     try:
-        with file.open("rb") as stream:
-            return read_certificate(stream.read(_MOST))
-    except OSError as error:
-        fail(f"{file}: {error.strerror or error}", USAGE)
+        return read_certificate(read_given("CERTIFICATE", file, _MOST))
     except KeysError as error:
-        fail(f"{file}: 不是一份证书 / is not a certificate: {error.detail}", USAGE)
+        fail(f"CERTIFICATE {file}: 不是一份证书 / is not a certificate: {error.detail}", USAGE)
 
 
 def fetched(fetcher: "AnswerFetcher", certificate: "Certificate") -> "AnswerOutcome":

@@ -1,6 +1,6 @@
 """Exit codes, and how a command fails: one clear line on standard error."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -31,6 +31,11 @@ def fail(line: str, code: int = OPERATIONAL) -> NoReturn:
     raise typer.Exit(code)
 
 
+def one_of(option: str, given: str, choices: Iterable[str]) -> str:
+    """What is said of a value that is none of the possible ones."""
+    return f"{option} {given!r}: 应为其中之一 / must be one of: {', '.join(choices)}"
+
+
 @contextmanager
 def failing_clearly() -> Iterator[None]:
     """Turns what can be wrong with store, policy or keys into one line and exit code 70."""
@@ -52,5 +57,5 @@ def language(text: str | None) -> Language:
     if asked.startswith("en"):
         return "en"
     if not asked.startswith("zh"):
-        fail(f"--lang {text!r}: zh-CN, en", USAGE)
+        fail(one_of("--lang", text or "", ("zh-CN", "en")), USAGE)
     return "zh-CN"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.outcome import EXIT, USAGE, fail, failing_clearly, language
+from app.cli.question import refuse
 
 if TYPE_CHECKING:
     from app.messages import Messages
@@ -16,7 +17,7 @@ def recognize(
     type: Annotated[str | None, typer.Option(help="证件类型 / credential type")] = None,
     number: Annotated[str | None, typer.Option(help="证号 / number")] = None,
     issuer: Annotated[str | None, typer.Option(help="发证机关标识 / issuer id")] = None,
-    id: Annotated[str | None, typer.Option(help="证件标识 / credential id (cred_…)")] = None,
+    id: Annotated[str | None, typer.Option(help="证件标识，以 cred_ 开头 / credential id; begins with cred_")] = None,
     jurisdiction: Annotated[str | None, typer.Option(help="使用地 / where: CN-CQ, CN-SC")] = None,
     purpose: Annotated[str | None, typer.Option(help="用途 / purpose")] = None,
     valid_at: Annotated[str | None, typer.Option(help="法律时点，默认当前 / legal instant")] = None,
@@ -27,7 +28,7 @@ def recognize(
     fact: Annotated[list[str] | None, typer.Option(help="个案事实 名称=值，可重复 / name=value, repeatable")] = None,
     receipt: Annotated[Path | None, typer.Option(help="把凭证存入文件 / save the receipt to a file")] = None,
     json: Annotated[bool, typer.Option("--json", help="输出与接口相同的 JSON / print the JSON of the API")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """Exit codes: 0 recognised, 1 not, 2 usage, 3 indeterminate or not found, 4 conditional, 5 not required, 70."""
     from app.messages import messages
@@ -85,9 +86,7 @@ def _answer(content: dict[str, Any], catalogue: "Messages") -> dict[str, Any]:
         try:
             _, decision = asyncio.run(node.recognizer.recognize(content, now, written=True))
         except QueryRefused as error:
-            first = [catalogue.problem(fault.code, fault.params) for fault in error.faults]
-            pointers = [fault.pointer for fault in error.faults]
-            fail("; ".join(f"{pointer or '/'}: {text}" for pointer, text in zip(pointers, first, strict=True)), USAGE)
+            refuse(error, catalogue)
         finally:
             node.reader.close()
         view = answer_view(decision, catalogue, node.origin)
@@ -102,11 +101,12 @@ def _contact(contact: dict[str, Any]) -> str:
 
 
 def _basis(basis: dict[str, str | None], catalogue: "Messages") -> str:
-    """An instrument with its number and article; an article that is a bare number is written out."""
-    article = basis["article"]
-    if article and article.isdigit():
-        article = catalogue.word("article", number=article)
-    named = f"《{basis['instrument']}》" if catalogue.language == "zh-CN" else basis["instrument"]
+    """An instrument with its number and article, as laws are cited in the language."""
+    chinese = catalogue.language == "zh-CN"
+    named = f"《{basis['instrument']}》" if chinese else basis["instrument"]
+    article = catalogue.article(basis["article"]) if basis["article"] else None
+    if chinese:
+        return f"{named}{'（' + basis['number'] + '）' if basis['number'] else ''}{article or ''}"
     return " ".join(part for part in (named, basis["number"], article) if part)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.given_file import read_given
 from app.cli.outcome import USAGE, fail, failing_clearly
 
 if TYPE_CHECKING:
@@ -11,18 +12,15 @@ if TYPE_CHECKING:
 _MAX_FILE = 1024 * 1024
 
 
-def read_token(file: Path) -> str:
-    """The text of a file, or of standard input for "-", without white space around it. Says what is wrong and exits."""
+def read_token(file: Path, name: str = "file") -> str:
+    """The text of a file, or of standard input for "-", without white space around it. Says what is wrong and exits.
+
+    `name` is the option or argument that gives it.
+    """
     import sys
 
     with failing_clearly():
-        if str(file) == "-":
-            content = sys.stdin.buffer.read(_MAX_FILE + 1)
-        elif not file.is_file():
-            fail(f"{file}: 没有这个文件 / no such file", USAGE)
-        else:
-            with file.open("rb") as stream:
-                content = stream.read(_MAX_FILE + 1)
+        content = sys.stdin.buffer.read(_MAX_FILE + 1) if str(file) == "-" else read_given(name, file, _MAX_FILE)
     # Whatever is not ASCII cannot be a compact JWS; the verifier says so.
     return content.decode("ascii", "replace").strip()
 
@@ -40,12 +38,12 @@ def read_ring(jwks: Path | None) -> "KeyRing":
         try:
             if jwks is None:
                 return key_directory.load_ring(Settings().keys_path)
-            if not jwks.is_file():
-                fail(f"{jwks}: 没有这个文件 / no such file", USAGE)
-            content = orjson.loads(jwks.read_bytes())
+            content = orjson.loads(read_given("--jwks", jwks, _MAX_FILE))
             if not isinstance(content, dict):
-                fail(f'公钥 / keys {jwks}: a JWKS is a JSON object with "keys"', USAGE)
+                fail(f'--jwks {jwks}: 应为含 "keys" 的 JSON 对象 / a JWKS is a JSON object with "keys"', USAGE)
             return KeyRing.from_jwks(content)
         except (KeysError, orjson.JSONDecodeError) as error:
             why = error.detail if isinstance(error, KeysError) else str(error)
-            fail(f"公钥 / keys {jwks or Settings().keys_path}: {why}", USAGE if jwks is not None else 70)
+            if jwks is not None:
+                fail(f"--jwks {jwks}: 无法作为公钥读取 / cannot be read as keys: {why}", USAGE)
+            fail(f"公钥 / keys {Settings().keys_path}: {why}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly
+from app.cli.given_file import read_given
+from app.cli.outcome import USAGE, fail, failing_clearly, one_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +29,7 @@ PassphraseFile = Annotated[
 @statement.command("key", help="生成发证机关的签名密钥，输出公钥 JWK / Make an issuer's key, print its public half")
 def make_key(
     folder: Folder,
-    alg: Annotated[str, typer.Option(help="ES256, Ed25519, SM2")] = "ES256",
+    alg: Annotated[str, typer.Option(help="签名算法 / algorithm: ES256, Ed25519, SM2")] = "ES256",
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Give the printed JWK to the operator, who enters it: accord issuer-keys import. The private half stays here."""
@@ -38,7 +39,7 @@ def make_key(
     from registry.issuer import ALGORITHMS
 
     if alg not in ALGORITHMS:
-        fail(f"--alg {alg!r}: {', '.join(sorted(ALGORITHMS))}", USAGE)
+        fail(one_of("--alg", alg, sorted(ALGORITHMS)), USAGE)
     with failing_clearly():
         signer = key_directory.create(folder, LABEL, _passphrase(folder, passphrase_file), activate=True, alg=alg)
     typer.echo(orjson.dumps(signer.public.jwk()).decode())
@@ -52,10 +53,10 @@ def sign(
     type: Annotated[str, typer.Option(help="证件类型 / credential type")],
     profile_version: Annotated[int, typer.Option(help="证件类型的版本 / version of the type's profile")] = 1,
     credential_id: Annotated[
-        str | None, typer.Option(help="事件所针对的证件 cred_…；登记时不填 / for an event: the credential it is about")
+        str | None, typer.Option(help="事件所针对的证件；登记时不填 / for an event: the credential's id")
     ] = None,
     register: Annotated[
-        bool, typer.Option(help='内容为 {"as_of": …}：登记簿完整至何时 / how far it is complete')
+        bool, typer.Option(help="内容只有 as_of：登记簿完整至何时 / only as_of: up to when the register is complete")
     ] = False,
     passphrase_file: PassphraseFile = None,
 ) -> None:
@@ -71,7 +72,7 @@ def sign(
 
 @statement.command("manifest", help="对批量文件签名 / Sign for all the rows of a file, print the JWS")
 def manifest(
-    file: Annotated[Path, typer.Argument(help="CSV, XLSX, JSONL")],
+    file: Annotated[Path, typer.Argument(help="登记簿文件 / file of the register: CSV, XLSX, JSONL")],
     folder: Folder,
     issuer: Annotated[str, typer.Option(help="发证机关标识 / issuer id")],
     type: Annotated[str, typer.Option(help="证件类型 / credential type")],
@@ -85,14 +86,15 @@ def manifest(
     from app.importers.report import refusal_text
     from registry.policy import build_policy
 
-    profile = build_policy(seed_policy()).profiles.get(type)
+    profiles = build_policy(seed_policy()).profiles
+    profile = profiles.get(type)
     if profile is None or profile.lifecycle is None:
-        fail(f"--type {type!r}", USAGE)
+        fail(one_of("--type", type, sorted(name for name, entry in profiles.items() if entry.lifecycle)), USAGE)
     at = instant("--as-of", as_of)
     try:
         facts = measure(file, open_rows(file, profile, issuer=issuer))
     except FileRefused as refusal:
-        fail(f"{file}: {refusal_text(refusal, 'zh-CN')} / {refusal_text(refusal, 'en')} [{refusal.code}]", USAGE)
+        fail(f"file {file}: {refusal_text(refusal, 'zh-CN')} / {refusal_text(refusal, 'en')} [{refusal.code}]", USAGE)
     typer.echo(signed(bulk_claims(facts, at), folder, passphrase_file, issuer, type, profile.version, str(file)))
 
 
@@ -126,7 +128,7 @@ def signed(
     try:
         return sign_compact(canonical_json(claims), signer, STATEMENT_TYPE)
     except CanonicalError as error:
-        fail(f"{source}: {error}", USAGE)
+        fail(f"file {source}: {error}", USAGE)
 
 
 def _passphrase(folder: Path, file: Path | None) -> bytes:
@@ -146,12 +148,7 @@ def _read(file: Path) -> dict[str, object]:
     from keys.errors import KeysError
     from keys.strict_json import decode_object
 
-    with failing_clearly():
-        if not file.is_file():
-            fail(f"{file}: 没有这个文件 / no such file", USAGE)
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_FILE + 1)
     try:
-        return decode_object(content)
+        return decode_object(read_given("file", file, _MAX_FILE))
     except KeysError as error:
-        fail(f"{file}: {error.detail}", USAGE)
+        fail(f"file {file}: 应为一个 JSON 对象 / must be one JSON object: {error.detail}", USAGE)

@@ -33,8 +33,8 @@ def check(
     time: Annotated[
         int | None, typer.Option(help="所问时点（Unix 秒），默认当前 / instant in Unix seconds, default now", min=0)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """Exit codes: 0 valid, 1 invalid or suspended, 2 usage, 3 cannot tell, 70 failure. Keys are never fetched.
 

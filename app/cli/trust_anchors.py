@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.outcome import USAGE, fail, failing_clearly, language
+from app.cli.given_file import read_given
+from app.cli.outcome import USAGE, fail, language
 from app.cli.policy_entry import change, instant, newest_policy, period
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ trust_anchors = typer.Typer(no_args_is_help=True)
 
 _MAX_FILE = 1024 * 1024
 
-Json = Annotated[bool, typer.Option("--json", help="JSON")]
-Lang = Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")]
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+Lang = Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")]
 
 
 @trust_anchors.command("import", help="登记一家机构的证书 / Enter an authority's certificate")
@@ -30,13 +31,13 @@ def import_anchor(
     qualifier: Annotated[
         list[str] | None, typer.Option(help="用途，可重复 / bidding, government-seal, timestamp; repeatable")
     ] = None,
-    role: Annotated[str, typer.Option(help="anchor, intermediate")] = "anchor",
+    role: Annotated[str, typer.Option(help="信任锚或中间证书 / anchor, intermediate")] = "anchor",
     authority: Annotated[str | None, typer.Option(help="发证机关标识 / authority id")] = None,
     jurisdiction: Annotated[
         list[str] | None, typer.Option(help="适用地，可重复；默认各地 / where; repeatable; default: everywhere")
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="起 / trusted from")] = None,
-    end: Annotated[str | None, typer.Option("--until", help="止（不含）/ trusted until, exclusive")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="自何时起信任 / trusted from")] = None,
+    end: Annotated[str | None, typer.Option("--until", help="到何时止（不含）/ trusted until, exclusive")] = None,
     revocation_url: Annotated[
         list[str] | None, typer.Option(help="吊销列表地址，可重复 / URL of a CRL; repeatable")
     ] = None,
@@ -114,11 +115,15 @@ def retire(
 
 
 def _read(file: Path) -> bytes:
-    with failing_clearly():
-        if not file.is_file():
-            fail(f"{file}: 没有这个文件 / no such file", USAGE)
-        with file.open("rb") as stream:
-            return stream.read(_MAX_FILE + 1)
+    from keys.certificate import read_certificate
+    from keys.errors import KeysError
+
+    content = read_given("file", file, _MAX_FILE)
+    try:
+        read_certificate(content)
+    except KeysError as error:
+        fail(f"file {file}: 不是一份证书 / is not a certificate: {error.detail}", USAGE)
+    return content
 
 
 def _shown(anchor: "TrustAnchor", catalogue: "Messages", word: str) -> tuple[str, dict[str, Any]]:

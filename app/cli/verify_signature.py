@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.given_file import read_given, require_file
 from app.cli.outcome import EXIT, USAGE, fail, failing_clearly, language
+from app.cli.question import refuse
 
 if TYPE_CHECKING:
     from app.messages import Messages
@@ -46,7 +48,7 @@ def verify(
     earlier: Annotated[list[Path] | None, typer.Option(help="以前的凭证，可重复 / a receipt of before")] = None,
     receipt: Annotated[Path | None, typer.Option(help="把凭证存入文件 / save the receipt to a file")] = None,
     json: Annotated[bool, typer.Option("--json", help="输出与接口相同的 JSON / print the JSON of the API")] = False,
-    lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
+    lang: Annotated[str | None, typer.Option(help="语言：zh-CN、en / language", envvar="ACCORD_LANG")] = None,
 ) -> None:
     """Exit codes: 0 recognised, 1 not, 2 usage, 3 indeterminate, 70 failure."""
     from app.messages import messages
@@ -56,10 +58,10 @@ def verify(
     if same_subject and not any(counts.values()):
         fail("--same-subject: 须与 --unit 或 --representative 同用 / goes with --unit or --representative", USAGE)
     content: dict[str, Any] = {
-        "signature": _read(file if signature is None else signature),
+        "signature": _read("file", file) if signature is None else _read("--signature", signature),
         "signature_format": form.value,
-        "certificate": None if certificate is None else _text(certificate),
-        "chain": [piece for path in chain or [] for piece in _texts(path)] or None,
+        "certificate": None if certificate is None else _text("--certificate", certificate),
+        "chain": [piece for path in chain or [] for piece in _texts("--chain", path)] or None,
         "jurisdiction": jurisdiction,
         "purpose": purpose,
         "relying_party": relying_party,
@@ -71,7 +73,9 @@ def verify(
         "evidence": _evidence(timestamp or [], ocsp or [], earlier or []) or None,
     }
     catalogue = messages(language(lang))
-    view = _answer(content, file if signature is not None else None, catalogue)
+    named = {f"/evidence/{place}": name for place, name in enumerate(_given(timestamp, ocsp, earlier))}
+    named |= {"/signature": f"file {file}" if signature is None else f"--signature {signature}"}
+    view = _answer(content, file if signature is not None else None, catalogue, named)
     if receipt is not None:
         with failing_clearly():
             receipt.write_text(view["receipt"] + "\n", encoding="ascii")
@@ -83,32 +87,34 @@ def verify(
     raise typer.Exit(EXIT[view["decision"]])
 
 
-def _read(path: Path) -> bytes:
+def _given(*evidence: list[Path] | None) -> list[str]:
+    """What each piece of evidence was given by, in the order of the question."""
+    options = ("--timestamp", "--ocsp", "--earlier")
+    return [f"{option} {path}" for option, paths in zip(options, evidence, strict=True) for path in paths or ()]
+
+
+def _read(name: str, path: Path) -> bytes:
     """What a file holds, of at most what a message may have."""
     from keys.cms import MAX_LENGTH
 
-    with failing_clearly():
-        if not path.is_file():
-            fail(f"{path}: 没有这个文件 / no such file", USAGE)
-        with path.open("rb") as stream:
-            content = stream.read(MAX_LENGTH + 1)
+    content = read_given(name, path, MAX_LENGTH)
     if len(content) > MAX_LENGTH:
         limit = f"{MAX_LENGTH // 1024**2} MiB"
-        fail(f"{path}: 签名文件最大 {limit}；原文请另给，用 --signature / a signature of at most {limit}", USAGE)
+        fail(f"{name} {path}: 签名文件最大 {limit}；原文请另给，用 --signature / a signature of at most {limit}", USAGE)
     return content
 
 
-def _text(path: Path) -> str:
+def _text(name: str, path: Path) -> str:
     import base64
 
-    content = _read(path)
+    content = _read(name, path)
     pem = content.lstrip().startswith(b"-----BEGIN ")
     return content.decode("latin-1") if pem else base64.b64encode(content).decode("ascii")
 
 
-def _texts(path: Path) -> list[str]:
+def _texts(name: str, path: Path) -> list[str]:
     """The certificates of a file: of PEM, as a lock's chain is written, each by itself."""
-    whole, end = _text(path), "-----END CERTIFICATE-----"
+    whole, end = _text(name, path), "-----END CERTIFICATE-----"
     pieces = [f"{piece}{end}" for piece in whole.split(end)[:-1]]
     return pieces or [whole]
 
@@ -116,12 +122,15 @@ def _texts(path: Path) -> list[str]:
 def _evidence(timestamps: list[Path], ocsp: list[Path], receipts: list[Path]) -> list[dict[str, str]]:
     from app.cli.signed import read_token
 
-    found = [{"kind": "timestamp", "value": _text(path)} for path in timestamps]
-    found += [{"kind": "ocsp", "value": _text(path)} for path in ocsp]
-    return found + [{"kind": "receipt", "value": read_token(path)} for path in receipts]
+    found = [{"kind": "timestamp", "value": _text("--timestamp", path)} for path in timestamps]
+    found += [{"kind": "ocsp", "value": _text("--ocsp", path)} for path in ocsp]
+    return found + [{"kind": "receipt", "value": read_token(path, "--earlier")} for path in receipts]
 
 
-def _answer(content: dict[str, Any], document: Path | None, catalogue: "Messages") -> dict[str, Any]:
+def _answer(
+    content: dict[str, Any], document: Path | None, catalogue: "Messages", named: dict[str, str]
+) -> dict[str, Any]:
+    """The answer; `named` says which option or argument a place in the question comes from."""
     from app import clock
     from app.bootstrap import open_node
     from app.settings import Settings
@@ -134,8 +143,8 @@ def _answer(content: dict[str, Any], document: Path | None, catalogue: "Messages
     given = {name: value for name, value in content.items() if value is not None}
     if given["signature"].lstrip().startswith(b"-----BEGIN "):
         given["signature"] = given["signature"].decode("latin-1")
-    if document is not None and not document.is_file():
-        fail(f"{document}: 没有这个文件 / no such file", USAGE)
+    if document is not None:
+        require_file("file", document)
     with failing_clearly():
         node = open_node(Settings())
         now = clock.now()
@@ -144,8 +153,7 @@ def _answer(content: dict[str, Any], document: Path | None, catalogue: "Messages
             request = read_request(given, now, stream)
             answer = asyncio.run(node.signatures.verify(request))
         except QueryRefused as error:
-            told = [f"{fault.pointer or '/'}: {catalogue.problem(fault.code, fault.params)}" for fault in error.faults]
-            fail("; ".join(told), USAGE)
+            refuse(error, catalogue, named)
         finally:
             node.reader.close()
         view = signature_view(answer, catalogue, node.origin)

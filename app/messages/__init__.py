@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal
 
+from app.messages.numerals import chinese
 from registry.document import LocalText
 from registry.errors import Detail
 from registry.finding import Params
@@ -94,6 +95,12 @@ class Messages:
     def word(self, key: str, **params: str) -> str:
         """A word or sentence of the shell and the pages."""
         return self._words[key].format_map(params)
+
+    def article(self, article: str) -> str:
+        """An article of a law; one that is a bare number is written out, in Chinese as statutes write it."""
+        if not (article.isascii() and article.isdigit()) or not 0 < int(article) < 10_000:
+            return article
+        return self.word("article", number=chinese(int(article)) if self._chinese else article)
 
     def local(self, text: LocalText | str) -> str:
         """A text of the policy in this language."""

@@ -55,19 +55,20 @@ class Order:
     def __post_init__(self) -> None:
         if MARK not in self.name:
             raise OrderRefused(
-                f"名称须含“{MARK}”，以免被当作真实企业的锁 / the name must contain {MARK}: a soft lock is nobody's"
+                f"--name: 名称须含“{MARK}”，以免被当作真实企业的锁 / must contain {MARK}: a soft lock is nobody's"
             )
         if not self.name.isprintable() or self.name != self.name.strip() or len(self.name) > _MAX_NAME:
-            raise OrderRefused(f"名称至多 {_MAX_NAME} 字，不含控制字符 / at most {_MAX_NAME} printable characters")
+            raise OrderRefused(f"--name: 名称至多 {_MAX_NAME} 字，不含控制字符 / at most so many, printable")
         code = self.uscc
         if not uscc_well_formed(code):
-            raise OrderRefused("统一社会信用代码应为 18 位 / a unified social credit code has 18 characters")
+            raise OrderRefused("--uscc: 统一社会信用代码应为 18 位 / a unified social credit code has 18 characters")
         if uscc_check(code[:17]) != code[17]:
             raise OrderRefused(
-                f"统一社会信用代码校验位应为 {uscc_check(code[:17])} / its check character should be that"
+                f"--uscc: 统一社会信用代码校验位应为 {uscc_check(code[:17])} / its check character should be that"
             )
         if not NOT_BEFORE <= self.not_before < self.not_after <= NOT_AFTER:
             raise OrderRefused(
+                "--valid-from, --valid-until: "
                 f"有效期须在 {NOT_BEFORE:%Y-%m-%d} 至 {NOT_AFTER:%Y-%m-%d} 之间，且止晚于起"
                 " / the validity must end after it begins, within that of the authority"
             )

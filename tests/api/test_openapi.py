@@ -1,7 +1,10 @@
 """The OpenAPI document: valid, complete, free of outside hosts, and its examples are what the demonstration answers."""
 
 import json
+import re
+import tomllib
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
+from app.api.lock_declarations import description
 from app.api.openapi import examples
 from registry.decision import OUTCOMES
 from tests.api.service import JSON, LANGUAGES, Service, example_questions, link, open_service, settings_at
@@ -64,6 +68,10 @@ def document(service: Service) -> dict[str, Any]:
     return content
 
 
+def catalogue(language: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads(resources.files("app.messages").joinpath(f"{language}.toml").read_text(encoding="utf-8"))
+
+
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in document["paths"].items():
         for method in METHODS & item.keys():
@@ -116,6 +124,50 @@ def test_every_operation_is_told_of(document: dict[str, Any]) -> None:
         for status, response in operation["responses"].items():
             if status.startswith("4") and operation["operationId"] != "token_oauth_token_post":
                 assert set(response["content"]) == {"application/problem+json"}
+
+
+LOCKS = ("/v1/ca/challenges", "/v1/ca/verifications", "/v1/ca/signatures")
+NAMED = re.compile(r"`([a-z][a-z0-9_.-]*)`")
+
+
+def reachable(document: dict[str, Any], value: Any) -> set[str]:
+    """Names of members, parameters and values in what an operation declares, through every reference."""
+    schemas = document["components"]["schemas"]
+    waiting, seen, names = [value], set[str](), set[str]()
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            names |= set(found.get("properties", ())) | {str(entry) for entry in found.get("enum", ())}
+            names |= {str(found[name]) for name in ("name", "const") if name in found}
+            reference = str(found.get("$ref", "")).rpartition("/")[2]
+            if reference in schemas and reference not in seen:
+                seen.add(reference)
+                waiting.append(schemas[reference])
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+    return names
+
+
+@pytest.mark.parametrize("path", LOCKS)
+def test_the_operations_on_locks_say_what_they_answer_and_refuse(document: dict[str, Any], path: str) -> None:
+    operation = document["paths"][path]["post"]
+    told = operation["description"]
+    assert told == description(operation["operationId"])
+    in_chinese, in_english = re.split(r"\n\n(?=[A-Z])", told, maxsplit=1)
+    known = {code.partition("#")[0] for table in catalogue("en").values() for code in table}
+    members, purposes = reachable(document, operation), {"bidding.login", "bidding.sign"}
+    for part, word in ((in_chinese, "拒绝"), (in_english, "Refused")):
+        named = set(NAMED.findall(part))
+        codes = {name for name in named if "." in name} - purposes
+        assert codes
+        assert codes <= known
+        assert named - codes - purposes <= members
+        assert word in part
+    assert set(NAMED.findall(in_chinese)) == set(NAMED.findall(in_english))
+    declared = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    required = set(document["components"]["schemas"][declared]["required"])
+    assert required - {"jurisdiction"} <= set(NAMED.findall(told)) | {"purpose", "relying_party"}
 
 
 def test_nothing_is_loaded_from_an_outside_host(service: Service, document: dict[str, Any]) -> None:

@@ -107,7 +107,7 @@ def test_a_mistake_in_the_command_is_one(prepared: Path, tmp_path: Path, more: t
 
 def test_what_cannot_be_done_is_said_in_one_line(prepared: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "absent" / "register.csv"
-    assert_refused(export(prepared, "--out", str(nowhere)), "register.csv")
+    assert_refused(export(prepared, "--out", str(nowhere)), "--out", "register.csv", code=2)
     assert_refused(export(tmp_path / "no-home"), "accord.db")
     fresh = tmp_path / "fresh"
     assert accord(fresh, "migrate", "--mode", "test").code == 0

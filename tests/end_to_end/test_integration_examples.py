@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +56,24 @@ def launcher(tmp_path: Path) -> Path:
     return file
 
 
+def block_of(readme: str, command: str) -> str:
+    """The first block of commands of a README that has this command."""
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    return next(block for block in re.findall(r"```sh\n(.*?)```", text, re.S) if command in block)
+
+
+def as_printed(server: Server, folder: Path, launcher: Path, block: str) -> subprocess.CompletedProcess[str]:
+    """Runs a block; but for where the service and `accord` are, as it is printed."""
+    script = block.replace("http://127.0.0.1:8000", server.base).replace(".venv/bin/accord", str(launcher))
+    done = run(server, folder, "sh", "-e", "-c", script)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.mark.parametrize("language", ["README.md", "README.zh-CN.md"])
 def test_the_commands_of_the_readme(server: Server, tmp_path: Path, launcher: Path, language: str) -> None:
     require(shutil.which("curl"), "curl")
-    text = (ROOT / language).read_text(encoding="utf-8")
-    block = next(block for block in re.findall(r"```sh\n(.*?)```", text, re.S) if "accord lock new" in block)
-    script = block.replace("http://127.0.0.1:8000", server.base).replace(".venv/bin/accord", str(launcher))
-    done = run(server, tmp_path, "sh", "-e", "-c", script)
-    assert done.returncode == 0, done.stderr
+    done = as_printed(server, tmp_path, launcher, block_of(language, "accord lock new"))
     answer = json.loads(done.stdout[done.stdout.index('{"decision"') :])
     assert answer["decision"] == RECOGNIZED, answer["reasons"]
     assert answer["certificate"]["uscc"] == USCC
@@ -96,7 +108,9 @@ def test_the_java_example(server: Server, tmp_path: Path, launcher: Path) -> Non
         str(launcher),
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{RECOGNIZED} ")
+    first, *reasons = done.stdout.splitlines()
+    assert first == f"{RECOGNIZED} 互认有效"
+    assert reasons[0].startswith("- 适用依据：")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +131,36 @@ def test_a_lock_that_does_not_count_says_why(
     done = run(server, tmp_path, sys.executable, "verify_lock.py", server.base, str(lock))
     assert done.returncode == 1, done.stderr
     assert f"[{code}]" in done.stdout
+
+
+def test_the_java_example_says_why_a_lock_does_not_count(server: Server, tmp_path: Path, launcher: Path) -> None:
+    require(shutil.which("javac"), "a JDK (17 or later)")
+    lock = new_lock(server, tmp_path, "--revoked")
+    program = str(EXAMPLES / "VerifyLock.java")
+    done = run(server, tmp_path, "java", "-Dfile.encoding=UTF-8", program, server.base, str(lock), str(launcher))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("not_recognized 不予互认\n- ")
+    assert "已被签发机构吊销。 [status.revoked]" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["verify_lock.py", "VerifyLock.java"])
+def test_an_example_says_why_its_question_is_refused(server: Server, tmp_path: Path, name: str) -> None:
+    program = (EXAMPLES / name).read_text(encoding="utf-8")
+    changed = program.replace("bidding.login", "bidding.nothing")
+    assert changed != program
+    (tmp_path / name).write_text(changed, encoding="utf-8")
+    if name.endswith(".java"):
+        require(shutil.which("javac"), "a JDK (17 or later)")
+        command = ["java", "-Dfile.encoding=UTF-8", name, server.base, "lock", "accord"]
+    else:
+        command = [sys.executable, name, server.base, "lock"]
+    done = run(server, tmp_path, *command)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, mistake = done.stderr.splitlines()
+    assert first.startswith("422 ")
+    assert "不认识的用途“bidding.nothing”" in first
+    assert mistake.startswith("- /purpose 不认识的用途")
+    assert mistake.endswith("[query.unknown_purpose]")
 
 
 # Signed documents
@@ -190,6 +234,41 @@ def test_openssl_signs_with_a_lock_of_rsa(server: Server, signed: Path, bid: Pat
     assert '"code":"query.' in nothing.stderr
 
 
+def answers(out: str) -> list[dict[str, Any]]:
+    """Every answer in what a block printed, whatever stands between them."""
+    found, reader = [], json.JSONDecoder()
+    for place in re.finditer(re.escape('{"decision"'), out):
+        answer, _ = reader.raw_decode(out, place.start())
+        found.append(answer)
+    return found
+
+
+def test_the_commands_of_the_readme_for_documents(server: Server, tmp_path: Path, launcher: Path) -> None:
+    for tool in ("curl", "openssl"):
+        require(shutil.which(tool), tool)
+    new_lock(server, tmp_path)  # from the section before
+    done = as_printed(server, tmp_path, launcher, block_of("README.md", "accord lock cms"))
+    of_gm, of_openssl = answers(done.stdout)
+    assert (of_gm["decision"], of_gm["signature"]["format"]) == (RECOGNIZED, "gm")
+    assert {signer["role"] for signer in of_gm["signers"]} == {"unit", "legal_representative"}
+    assert (of_openssl["decision"], of_openssl["signature"]["format"]) == (RECOGNIZED, "rfc5652")
+    assert [signer["scheme"] for signer in of_openssl["signers"]] == ["rsa-pkcs1-sha256"]
+    # `verify-signature` over what was timestamped: its own words, and what the timestamps prove.
+    assert f"Decision: Recognised ({RECOGNIZED})" in done.stdout
+    assert done.stdout.count("  proven to be signed by ") == 2
+    assert (tmp_path / "stamped.p7m").stat().st_size > (tmp_path / "bid.p7m").stat().st_size
+
+
+def test_both_readmes_have_the_same_commands_for_documents() -> None:
+    """But for what is said beside them, and the language that is asked for."""
+    told = []
+    for readme in ("README.md", "README.zh-CN.md"):
+        block = re.sub(r" +# .*", "", block_of(readme, "accord lock cms"))
+        told.append(re.sub(r" -H 'Accept-Language: en'| --lang en", "", block))
+    assert told[0] == told[1]
+    assert "verify-signature" in told[0]
+
+
 def python(message: str, *more: str, deadline: str | None = None) -> list[str]:
     document = [f"--document={name}" for name in more]
     given = [] if deadline is None else [f"--deadline={deadline}"]
@@ -244,3 +323,62 @@ def test_a_bid_that_nothing_proves_or_that_came_late(server: Server, bid: Path) 
     assert "[signature.after_deadline]" in out
     assert judged(server, bid, python(message), message)[:2] == (0, RECOGNIZED)
     assert kept(bid, "submitted") == submitted  # the earliest is kept
+
+
+@pytest.mark.parametrize("example", [python, java])
+def test_an_example_says_why_a_message_is_refused(server: Server, bid: Path, example: Any) -> None:
+    command = example("bid.txt")
+    place = command.index("bid.txt")
+    done = run(server, bid, *command[:place], server.base, *command[place:])
+    assert (done.returncode, done.stdout) == (2, "")
+    first, mistake = done.stderr.splitlines()
+    assert first.startswith("422 ")
+    assert first.endswith("[document.malformed]")
+    assert mistake.startswith("- /signature 无法按 CMS 读取")
+
+
+ODD = {
+    "title": 'a "quoted" \\ 标题 \t, : {}[]',
+    "detail": "first\nsecond /",
+    "code": "x.y",
+    "errors": [{"pointer": "/a", "detail": "细节", "code": "x.z", "more": [1, [], {}, None, True, -1.5e3]}],
+}
+
+
+class _Odd(BaseHTTPRequestHandler):
+    """Refuses everything with a problem document that is hard to read."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        # As ASCII: with an escape for every Chinese character.
+        body = json.dumps(ODD, indent=1).replace("/", "\\/").encode("ascii")
+        self.send_response(418)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.mark.parametrize("example", [python, java])
+def test_an_example_reads_whatever_json_allows(server: Server, bid: Path, example: Any) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Odd) as odd:
+        threading.Thread(target=odd.serve_forever, daemon=True).start()
+        command = example("bid.txt.p7m")
+        place = command.index("bid.txt.p7m")
+        done = run(server, bid, *command[:place], f"http://127.0.0.1:{odd.server_port}", *command[place:])
+        odd.shutdown()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"418 {ODD['title']}: {ODD['detail']} [x.y]\n- /a 细节 [x.z]\n"
+
+
+def test_both_java_examples_read_json_alike() -> None:
+    """A file each, so each has the reader; they are one and the same."""
+    readers = {
+        (EXAMPLES / name).read_text(encoding="utf-8").partition("private static final class Json {")[2]
+        for name in ("VerifyLock.java", "VerifyDocument.java")
+    }
+    assert len(readers) == 1
+    assert "private Object value()" in readers.pop()

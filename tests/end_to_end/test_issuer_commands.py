@@ -118,7 +118,7 @@ def test_a_key_is_ended_and_distrusted(home: Path) -> None:
         ("import", str(jwk), "--issuer=cd-jinjiang-amr"): f"is one of {ISSUER}",
         ("import", str(jwk), f"--issuer={ISSUER}"): "another period",
         ("import", str(stolen), f"--issuer={ISSUER}"): "says of itself that it is revoked",
-        ("import", str(home), f"--issuer={ISSUER}"): "no such file",
+        ("import", str(home), f"--issuer={ISSUER}"): f"file {home}: 是文件夹，不是文件 / is a folder",
     }
     for arguments, told in refused.items():
         assert_refused(accord(home, "issuer-keys", *arguments), told, code=2)

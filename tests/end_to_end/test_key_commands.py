@@ -210,7 +210,7 @@ def test_what_a_compromised_key_means_is_said_in_both_languages(home: Path) -> N
         assert (outcome.code, outcome.errors) == (1, "")
         assert outcome.out.startswith(begins)
         assert all(name in outcome.out for name in names)
-    help_text = " ".join(accord(home, "keys", "compromised", "--help", COLUMNS="400").out.split())
+    help_text = "".join(accord(home, "keys", "compromised", "--help").out.split())
     for part in (
         "不能撤回",
         "不论自称何时签发",
@@ -219,7 +219,7 @@ def test_what_a_compromised_key_means_is_said_in_both_languages(home: Path) -> N
         "whatever time it names",
         "rotated first",
     ):
-        assert part in help_text
+        assert "".join(part.split()) in help_text
 
 
 def test_a_list_and_a_log_receipt_by_a_compromised_key_are_refused(home: Path, tmp_path: Path) -> None:
@@ -256,6 +256,6 @@ def test_keys_are_listed_in_both_languages(home: Path) -> None:
 
 
 def test_the_help_says_what_retiring_does_in_both_languages(tmp_path: Path) -> None:
-    told = " ".join(accord(tmp_path / "home", "keys", "retire", "--help", COLUMNS="400").out.split())
+    told = "".join(accord(tmp_path / "home", "keys", "retire", "--help").out.split())
     for part in ("*.retired", "不再用它签名", "JWKS", "never signs", "stays in the JWKS", "rotate first"):
-        assert part in told
+        assert "".join(part.split()) in told

@@ -1,11 +1,14 @@
 """The commands by themselves: exit codes, receipts to a file, keys, and making a store."""
 
+import errno
 import json
 import stat
 from pathlib import Path
 
 import pytest
+import typer
 
+from app.cli.given_file import refuse_file
 from app.demonstration.commands import examples, shell_arguments
 from tests.end_to_end.shell import accord, assert_refused
 
@@ -49,17 +52,17 @@ def test_the_receipt_goes_to_a_file(prepared: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "/jurisdiction"),
-        (["--jurisdiction=CN-BJ", "--purpose=report.acceptance"], "/jurisdiction"),
-        ([*RECOGNIZED, "--valid-at=2026-10-01"], "/valid_at"),
-        ([*RECOGNIZED, "--known-at=2999-01-01T00:00:00Z"], "/known_at"),
-        ([*RECOGNIZED, "--fact=colour=red"], "/facts/colour"),
+        ([], "--jurisdiction: "),
+        (["--jurisdiction=CN-BJ", "--purpose=report.acceptance"], "--jurisdiction: "),
+        ([*RECOGNIZED, "--valid-at=2026-10-01"], "--valid-at: "),
+        ([*RECOGNIZED, "--known-at=2999-01-01T00:00:00Z"], "--known-at: "),
+        ([*RECOGNIZED, "--fact=colour=red"], "--fact colour: "),
         ([*RECOGNIZED, "--fact=colour"], "--fact"),
         ([*RECOGNIZED, "--fact=parameter=a"], "--fact"),
-        ([*RECOGNIZED, "--id=cred_x"], "/credential/id"),
-        ([*RECOGNIZED, "--number=" + "7" * 65], "/credential/number"),
-        ([*RECOGNIZED, "--number=a\x1b[31mb"], "/credential/number"),
-        ([*RECOGNIZED, "--expected-uscc=1"], "/expected_subject/uscc"),
+        ([*RECOGNIZED, "--id=cred_x"], "--id: "),
+        ([*RECOGNIZED, "--number=" + "7" * 65], "--number: "),
+        ([*RECOGNIZED, "--number=a\x1b[31mb"], "--number: "),
+        ([*RECOGNIZED, "--expected-uscc=1"], "--expected-uscc: "),
     ],
 )
 def test_a_mistake_in_the_question_is_told_in_one_line(prepared: Path, arguments: list[str], named: str) -> None:
@@ -68,12 +71,54 @@ def test_a_mistake_in_the_question_is_told_in_one_line(prepared: Path, arguments
         assert_refused(outcome, named, code=2)
 
 
-@pytest.mark.parametrize("arguments", [["recognize", "--colour=red"], ["nothing"], ["demo", "--port=0"], ["migrate"]])
-def test_a_mistake_in_the_command(prepared: Path, arguments: list[str]) -> None:
-    outcome = accord(prepared, *arguments)
-    assert outcome.code == 2
-    assert outcome.out == ""
-    assert "Traceback" not in outcome.errors
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["recognize", "--colour=red"], ("--colour: 没有这个选项", "accord recognize --help")),
+        (["recognize", "--numbr=1"], ("--numbr: ", "did you mean --number")),
+        (["recognize", "--number"], ("--number: ", "a value must follow")),
+        (["recognize", "--json=x"], ("--json: ", "takes no value")),
+        (["recognize", "--\x1b[31m\n"], ("no such option",)),
+        (["recognize", "--lang=fr"], ("--lang 'fr': ", "zh-CN, en")),
+        (["nothing"], ("没有这个命令", "'nothing'", "accord --help")),
+        (["lock", "show", "a", "b"], ("多余的参数", "b")),
+        (["demo", "--port=0"], ("--port '0': 应为 1 至 65535 的整数", "from 1 to 65535")),
+        (["demo", "--port=a"], ("--port 'a': ", "from 1 to 65535")),
+        (["status", "check", "--index=-1"], ("--index '-1': ", "at least 0")),
+        (["migrate"], ("--mode: 缺少此项", "live or test")),
+        (["verify-receipt"], ("file: 缺少此项", "receipt file")),
+        (["verify-receipt", "nowhere"], ("file nowhere: 没有这个文件",)),
+        (["verify-receipt", "."], ("file .: 是文件夹",)),
+        (["verify-signature", "nowhere", "--jurisdiction=CN-SC"], ("file nowhere: ", "no such file")),
+        (["verify-signature", __file__, "--jurisdiction=CN-SC"], (f"file {__file__}: ", "CMS")),
+        (["verify-signature", __file__, "--jurisdiction=CN-SC", "--deadline=x"], ("--deadline: ", "2026-10-01T00")),
+        (["verify-signature", __file__, "--jurisdiction=CN-SC", "--earlier=nowhere"], ("--earlier nowhere: ",)),
+        (["verify-signature", __file__, "--jurisdiction=CN-SC", "--ocsp=nowhere"], ("--ocsp nowhere: ",)),
+        (["lock", "show", "nowhere"], ("directory nowhere: ", "accord lock new")),
+        (["lock", "new", "--ca=x", "--uscc=1", "--name=x", "-o=x"], ("--ca 'x': ", "CN-CQ, CN-SC, foreign")),
+        (["lock", "new", "--ca=CN-CQ", "--uscc=1", "--name=测试", "-o=x"], ("--uscc: ", "18")),
+        (["lock", "sign", "--lock=nowhere", "--challenge=nowhere"], ("--challenge nowhere: ",)),
+        (["lock", "cms", __file__, "--lock=nowhere", "-o=x"], ("--lock nowhere: ", "accord lock new")),
+        (["statement", "sign", __file__, "--keys=x", "--issuer=x", "--type=x"], ("应为一个 JSON 对象",)),
+        (["issuer-keys", "import", __file__, "--issuer=x"], (f"file {__file__}: ", "JWK")),
+        (["issuer-keys", "retire", "x", "--at=monday"], ("--at 'monday': ", "2026-10-01T00:00:00+08:00")),
+        (["trust-anchors", "import", __file__, "--id=x", "--name-zh=x", "--name-en=x"], (f"file {__file__}: ", "证书")),
+        (["log", "verify", "--checkpoint=nowhere"], ("--checkpoint nowhere: ",)),
+        (["export", "--type=x", "--issuer=x", "--out=nowhere/x.csv"], ("--type: ", "food-operation-licence")),
+        (["jobs", "fetch-ocsp", "nowhere"], ("CERTIFICATE nowhere: ",)),
+    ],
+)
+def test_a_mistake_in_the_command_names_the_option_and_how_to_mend_it(
+    prepared: Path, arguments: list[str], named: tuple[str, ...]
+) -> None:
+    assert_refused(accord(prepared, *arguments), *named, code=2)
+
+
+def test_a_file_that_may_not_be_read_names_its_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as left:
+        refuse_file("--ocsp", tmp_path / "a", PermissionError(errno.EACCES, "no"))
+    assert left.value.exit_code == 2
+    assert capsys.readouterr().err == f"accord: --ocsp {tmp_path / 'a'}: 没有读取权限 / no permission to read it\n"
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "migrate", "recognize", "verify-receipt", "keys"])
@@ -103,7 +148,8 @@ def test_a_store_is_made_in_a_mode_once(tmp_path: Path) -> None:
         refused = accord(place, "migrate", "--mode", other, cwd=tmp_path)
         assert_refused(refused, str(place / "accord.db"), mode, other)
         assert (place / "accord.db").read_bytes() == before
-    assert_refused(accord(home / "x", "migrate", "--mode", "demo", cwd=tmp_path), "demo", "test, live")
+    refused = accord(home / "x", "migrate", "--mode", "demo", cwd=tmp_path)
+    assert_refused(refused, "--mode", "demo", "test, live", code=2)
     assert not (home / "x").exists()
 
 

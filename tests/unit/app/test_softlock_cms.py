@@ -166,7 +166,7 @@ def test_the_command_refuses_in_one_line(desk: Callable[..., Result], monkeypatc
     Path("taken").write_bytes(b"")
     for options, named, code in (
         (["--lock", "rsa", "--gm"], "SM2", 2),
-        (["--lock", "none"], "none", 70),
+        (["--lock", "none"], "--lock none: ", 2),
         (["--lock", "sm2", "-o", "taken"], "taken", 2),
         (["--lock", "sm2", "-o", "nowhere/signed"], "nowhere", 70),
     ):

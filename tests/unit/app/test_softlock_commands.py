@@ -224,7 +224,7 @@ def test_a_lock_is_shown(accord: Accord) -> None:
         "加密证书 / encryption certificate",
     ]
     assert f"  统一社会信用代码 / USCC: {USCC}" in lines
-    refused(accord("show", "nowhere"), "nowhere/signing.pem", code=70)
+    refused(accord("show", "nowhere"), "directory nowhere: ", "accord lock new")
 
 
 @pytest.mark.parametrize("algorithm", ["sm2", "rsa"])
