@@ -76,7 +76,7 @@ def _measure(node: Node, ca: Authority, messages: list[bytes], block: int) -> di
         now = clock.now()
         serving = policy.trust.serving(profile.purposes[ASKED["purpose"]].qualifier or "", _JURISDICTION, now)
         anchors = [anchor.certificate for anchor in serving]
-        material.evidence(Brought()).paths.find_all(certificate, policy.trust.certificates, anchors, now)
+        material.evidence(Brought()).paths.find_all(certificate, (), anchors, now, policy.trust.certificates)
         verify_signer(signer, certificate, content)
 
     def judgement(place: int) -> None:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from keys.algorithm_policy import AlgorithmPolicy
 from keys.certificate import Certificate
-from keys.revocation.judgement import KnownOcsp, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.judgement import COMPROMISES, KnownOcsp, RevocationPolicy, RevocationVerdict, judge
+from keys.revocation.ocsp_response import OcspAnswer
 from registry.evidence import LockEvidence, RevocationEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
@@ -30,21 +31,29 @@ class StatusEvidence(Struct, frozen=True, kw_only=True):
     stapled: tuple[bytes, ...] = ()
 
     def verdict(
-        self, certificate: Certificate, issuer: Certificate, valid_at: datetime, proven: datetime | None
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        valid_at: datetime,
+        proven: datetime | None,
+        *,
+        theft: bool = False,
     ) -> RevocationVerdict:
-        """Whether a certificate was revoked at `valid_at`.
+        """Whether a certificate was revoked at `valid_at`; with `theft` only whether its key was compromised.
 
         `proven`: by when what its key signed is shown to have been there.
         """
-        return self._by(certificate, issuer, valid_at, proven, self._answers(certificate, issuer))
+        only = COMPROMISES if theft else None
+        return self._by(certificate, issuer, valid_at, proven, self._answers(certificate, issuer), only)
 
     def _by(
         self,
         certificate: Certificate,
         issuer: Certificate,
         valid_at: datetime,
-        proven: datetime | None,
-        answers: Sequence[KnownOcsp],
+        proven: datetime | None = None,
+        answers: Sequence[KnownOcsp] = (),
+        only: frozenset[str] | None = None,
     ) -> RevocationVerdict:
         usage = issuer.key_usage
         # RFC 5280 4.2.1.3: without cRLSign its lists say nothing. What takes lists in sees to that too.
@@ -61,24 +70,33 @@ class StatusEvidence(Struct, frozen=True, kw_only=True):
             is_ca=certificate.is_ca,
             proven_time=proven,
             answers=answers,
+            only=only,
         )
 
     def _answers(self, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
-        """The OCSP answers that count: those held and those brought along, but for responders who may be revoked.
-
-        RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck a responder is judged, by lists, for when he signed.
-        """
+        """The OCSP answers that count: those held and those brought along, but for responders who may be revoked."""
         held = self.held.answers_of(issuer, self.known_at, certificate)
         if not (held or self.stapled):
             return ()
-        found = list[KnownOcsp]()
-        for known in (*held, *brought_along(self.stapled, certificate, issuer, self.known_at, self.algorithms)):
-            responder, signed_at = known.unchecked, known.answer.produced_at
-            if responder is None:
-                found.append(known)
-            elif self._by(responder, issuer, signed_at, None, ()).state == "good":
-                found.append(replace(known, unchecked=None))
-        return found
+        found = [(known, known.known_from) for known in held]
+        brought = brought_along(self.stapled, certificate, issuer, self.known_at, self.algorithms)
+        # When one that was brought along was made, only its signer says.
+        found += [(known, self.known_at) for known in brought]
+        return [
+            replace(known, unchecked=None)
+            for known, seen in found
+            if known.unchecked is None or self._counts(known.answer, known.unchecked, issuer, seen)
+        ]
+
+    def _counts(self, answer: OcspAnswer, responder: Certificate, issuer: Certificate, seen: datetime) -> bool:
+        """Whether a responder was not revoked when he signed; for "good" nor before the answer is known to be there.
+
+        RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck he is judged, by lists. Who is revoked later may go on to
+        sign, and date it back.
+        """
+        verdict = self._by(responder, issuer, answer.produced_at)
+        in_time = answer.status != "good" or all(seen < entry.effective_at for entry in verdict.later)
+        return verdict.state == "good" and in_time
 
 
 @lru_cache(maxsize=64)

@@ -41,7 +41,8 @@ def established(
         proven_by_timestamp,
         paths=evidence.paths,
         anchors=partial(_serving, policy.trust, query.jurisdiction),
-        hints=(*policy.trust.certificates, *query.chain[:MAX_CHAIN]),
+        hints=query.chain[:MAX_CHAIN],
+        own=policy.trust.certificates,
         status=status_evidence(query, profile, policy, evidence),
     )
     found = _found(document, judged, query)

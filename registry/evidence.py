@@ -9,7 +9,7 @@ from msgspec import Struct
 from keys.certificate import Certificate
 from keys.cms import Signer
 from keys.content import Content, Octets
-from keys.path_validation.path import Path
+from keys.path_validation.finder import Found
 from keys.revocation.judgement import KnownCrl, KnownOcsp
 
 
@@ -87,12 +87,17 @@ class Brought(Struct, frozen=True, kw_only=True):
 
 
 class PathFinder(Protocol):
-    """Finds certification paths. Raises `PathError` where there is none."""
+    """Finds certification paths. Raises `PathError` where there is none, or where not all could be looked at."""
 
     def find_all(
-        self, leaf: Certificate, hints: Sequence[Certificate], anchors: Sequence[Certificate], instant: datetime
-    ) -> tuple[Path, ...]:
-        """Every path from the leaf to the anchors that is valid at the instant."""
+        self,
+        leaf: Certificate,
+        hints: Sequence[Certificate],
+        anchors: Sequence[Certificate],
+        instant: datetime,
+        own: Sequence[Certificate],
+    ) -> Found:
+        """Every path from the leaf to the anchors that is valid at the instant. `own` are what the node holds."""
         ...
 
 

@@ -107,19 +107,22 @@ def _path(case: LockCase) -> tuple[Finding, Path | None, TrustAnchor | None, Rev
     query, trust = case.query, case.policy.trust
     serving = trust.serving(case.purpose.qualifier or "", query.jurisdiction, query.valid_at)
     try:
-        paths = case.evidence.paths.find_all(
+        found = case.evidence.paths.find_all(
             case.certificate,
-            (*trust.certificates, *query.chain),
+            query.chain,
             [anchor.certificate for anchor in serving],
             query.valid_at,
+            trust.certificates,
         )
     except PathError as error:
         if error.code == "path.no_anchor":
             params: Params = {"issuer": issuer_of(case.certificate)}
             return case.finding("path", "failed", "path.no_anchor", "certificate", params), None, None, None
+        if error.step == "too_complex":
+            return case.finding("path", "indeterminate", "path.invalid", "too_complex"), None, None, None
         return case.finding("path", "failed", "path.invalid", "", {"step": error.step}), None, None, None
     status = status_evidence(query, case.profile, case.policy, case.evidence)
-    judged = choose(paths, partial(_verdict, case, status), partial(_others, case))
+    judged = choose(found, partial(_verdict, case, status), partial(_others, case))
     path, revocation = judged.path, _joined(judged.verdicts)
     anchor = next(entry for entry in serving if entry.certificate.der == path.certificates[-1].der)
     finding = _passed("path", "path.valid", "", {"anchor": anchor.name, "anchor_id": anchor.id})
@@ -210,13 +213,19 @@ def _signature(case: LockCase) -> Finding:
 
 
 def _verdict(
-    case: LockCase, status: StatusEvidence, certificate: Certificate, issuer: Certificate, below: Certificate | None
+    case: LockCase,
+    status: StatusEvidence,
+    certificate: Certificate,
+    issuer: Certificate,
+    below: Certificate | None,
+    *,
+    theft: bool = False,
 ) -> RevocationVerdict:
     """What is said of a certificate on the path, of whose key is the signature, or the certificate below it."""
     # A proof of the signature's value alone does not tell since when there is the certificate, and one of the
     # certificate not since when there is its issuer's: who steals an authority's key later can make others.
     proven = _signed_at(case) if below is None else _there_at(case, below)
-    return status.verdict(certificate, issuer, case.query.valid_at, proven)
+    return status.verdict(certificate, issuer, case.query.valid_at, proven, theft=theft)
 
 
 @lru_cache(maxsize=1024)

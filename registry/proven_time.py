@@ -51,14 +51,15 @@ def proven_by_timestamp(
     paths: PathFinder,
     anchors: Callable[[datetime], Sequence[Certificate]],
     hints: Sequence[Certificate],
+    own: Sequence[Certificate],
     status: StatusEvidence,
     existed_at: datetime | None = None,
 ) -> ProvenTime | Refusal:
     """The time that a token (RFC 3161) proves for content, as far as its authority's status is known; or why none.
 
-    `anchors` gives those that serve timestamps at an instant; `hints` may be anybody's. `existed_at` is an instant at
-    which the token itself is proven to have been there: algorithms need hold then only, and a later compromise takes
-    nothing away.
+    `anchors` gives those that serve timestamps at an instant; `own` are what the node holds, `hints` may be anybody's.
+    `existed_at` is an instant at which the token itself is proven to have been there: algorithms need hold then only,
+    and a later compromise takes nothing away.
     Codes of a refusal: those of `keys` for a token or a path that does not hold; "timestamp.future";
     "timestamp.certificate_missing"; "timestamp.revoked_later"; "signature.algorithm_not_allowed"; the reasons of
     `RevocationVerdict`.
@@ -67,13 +68,13 @@ def proven_by_timestamp(
         read = parse_token(token)
         if read.info.latest > status.known_at + SKEW:
             return Refusal(code="timestamp.future", detail=f"it may be as late as {read.info.latest.isoformat()}")
-        certificate = find_certificate(read.signer, (*read.certificates, *hints))
+        certificate = find_certificate(read.signer, (*read.certificates, *own, *hints))
         if certificate is None:
             detail = "the authority's certificate is neither in the token nor known here"
             return Refusal(code="timestamp.certificate_missing", detail=detail)
         verify_token(read, content, certificate)
         offered = (*hints, *read.certificates[:_MAX_OFFERED])
-        found = paths.find_all(certificate, offered, anchors(read.info.latest), read.gen_time)
+        found = paths.find_all(certificate, offered, anchors(read.info.latest), read.gen_time, own)
         case = _Case(token=read, certificate=certificate, status=status, existed_at=existed_at)
         best = choose(found, partial(_verdict, case), partial(_usable, case))
         why = _algorithms(case, best.path)
@@ -91,11 +92,11 @@ def _there_at(case: _Case, certificate: Certificate) -> datetime | None:
 
 
 def _verdict(
-    case: _Case, certificate: Certificate, issuer: Certificate, below: Certificate | None
+    case: _Case, certificate: Certificate, issuer: Certificate, below: Certificate | None, *, theft: bool = False
 ) -> RevocationVerdict:
     """What is said of a certificate on the path, whose key signed the token, or the certificate below it."""
     proven = case.existed_at if below is None else _there_at(case, below)
-    return case.status.verdict(certificate, issuer, case.token.gen_time, proven)
+    return case.status.verdict(certificate, issuer, case.token.gen_time, proven, theft=theft)
 
 
 def _usable(case: _Case, path: Path) -> tuple[Result]:
@@ -147,15 +148,14 @@ def _revocation(best: JudgedPath) -> Refusal | None:
 def _later_end(case: _Case, verdict: RevocationVerdict) -> Refusal | None:
     """What a later revocation of the authority's own certificate takes away: everything, unless its reason is harmless.
 
-    A token that is proven to be older than the revocation keeps its worth.
+    So does a hold that lasts. A token that is proven to be older than either keeps its worth.
     """
-    entry = verdict.entry
-    if entry is None or entry.reason in _ENDED_WELL:
-        return None
-    if case.existed_at is not None and case.existed_at < entry.effective_at:
-        return None
-    detail = f"the authority's certificate was revoked later, {entry.reason or 'for no reason that is given'}"
-    return Refusal(code="timestamp.revoked_later", detail=detail)
+    for entry in verdict.later:
+        older = case.existed_at is not None and case.existed_at < entry.effective_at
+        if entry.reason not in _ENDED_WELL and not older:
+            detail = f"the authority's certificate was revoked later, {entry.reason or 'for no reason that is given'}"
+            return Refusal(code="timestamp.revoked_later", detail=detail)
+    return None
 
 
 def _proven(case: _Case, best: JudgedPath) -> ProvenTime:

@@ -17,7 +17,7 @@ from keys import der
 from keys.algorithms import ecdsa, ed25519, rsa, sm2
 from keys.algorithms.sm2 import DEFAULT_USER_ID
 from keys.content import Content
-from keys.errors import AlgorithmError, MalformedError, quoted
+from keys.errors import AlgorithmError, KeysError, MalformedError, quoted
 
 _MAX_IDENTIFIER = 1024  # bytes of an AlgorithmIdentifier
 _MAX_SPKI = 8192  # bytes: an RSA key of 16,384 bits takes 2,100, keys of other kinds are to be named, not read
@@ -227,6 +227,26 @@ def load_key(spki: bytes) -> VerifyingKey:
     if len(spki) > _MAX_SPKI:
         raise MalformedError("key.malformed", f"{len(spki)} bytes of public key, of at most {_MAX_SPKI}")
     return _key(spki)
+
+
+@lru_cache(maxsize=_KEPT_KEYS)
+def secret_name(spki: bytes) -> tuple[str, bytes]:
+    """What public keys (SubjectPublicKeyInfo, DER) of one private key have in common, however they are written.
+
+    Whoever has the private key of a point or a modulus has that of the opposite point, or of another exponent. Of what
+    cannot be read as a key here it is the bytes.
+    """
+    try:
+        algorithm, key = der.sequence(der.parse(spki))
+        octets = der.bit_string(key)
+        # Certificates leave out the NULL of RSA at times: no key that verifies here, but one that may be stolen.
+        if der.oid(der.sequence(algorithm)[0]) == _RSA_KEY:
+            return _RSA_KEY, der.sequence(der.parse(octets))[0].value
+        read = load_key(spki)
+    except (KeysError, ValueError, IndexError):
+        return "", spki
+    size = (read.bits + 7) // 8
+    return str(read.curve), octets if read.family == "ed25519" else octets[1 : 1 + size]
 
 
 def forget_keys() -> None:

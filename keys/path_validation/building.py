@@ -5,6 +5,7 @@ Built by names and key identifiers alone; whether a candidate holds is judged af
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import pairwise
 
 from keys.certificate import Certificate
 from keys.path_validation.errors import PathError
@@ -67,15 +68,19 @@ class Builder:
 
     def _extend(self, path: Candidate) -> Iterator[Candidate]:
         for anchor in self._issuers(path[-1], self._anchors):
-            if not self._detour(anchor, path[1:]):
+            if not self._is_way_round(path, anchor):
                 yield (*path, anchor)
         for issuer in self._issuers(path[-1], self._intermediates):
-            if not self._detour(issuer, path):
+            # The same name and key twice is a detour: the path without it is a candidate too.
+            if not any(self._same(issuer, one) for one in path):
                 yield from self._extend((*path, issuer))
 
-    def _detour(self, issuer: Certificate, path: Candidate) -> bool:
-        """Whether its name and key are on the path: then the path without the way round is a candidate too."""
-        return any(issuer.spki == one.spki and self._key(issuer.subject) == self._key(one.subject) for one in path)
+    def _same(self, one: Certificate, other: Certificate) -> bool:
+        return one.spki == other.spki and self._key(one.subject) == self._key(other.subject)
+
+    def _is_way_round(self, path: Candidate, anchor: Certificate) -> bool:
+        """Whether the anchor could have issued already what a certificate of its name and key on the path issued."""
+        return any(self._same(anchor, one) and check_link(anchor, below) for below, one in pairwise(path))
 
     def _issuers(self, subject: Certificate, index: Index) -> Iterator[Certificate]:
         """Gives who may have issued the subject: those whose key identifier says so before those without one."""

@@ -15,13 +15,20 @@ from keys.path_validation.signatures import Signatures, Usable
 
 
 def leaf_step(
-    leaf: Certificate, ca_path: Path, instant: datetime, *, purpose: str | None = None, usable: Usable | None = None
+    leaf: Certificate,
+    ca_path: Path,
+    instant: datetime,
+    *,
+    purpose: str | None = None,
+    usable: Usable | None = None,
+    signed: bool = False,
 ) -> Path:
     """Gives the path of a holder's certificate that the CA of a valid path issued, valid at the instant.
 
     The CA's path may have been judged at any instant: its own validity is held against this one. `purpose` and `usable`
     as for `validate_path`, with the same verdict in all but one thing: certvalidator also refuses what is not well
-    formed in extensions that are not critical and decide nothing. Revocation is not judged, of the leaf or of the CA.
+    formed in extensions that are not critical and decide nothing. `signed`: the caller has verified the CA's signature.
+    Revocation is not judged, of the leaf or of the CA.
 
     Raises PathError, never with the step "no_anchor".
     """
@@ -40,7 +47,8 @@ def leaf_step(
         raise PathError("issuer_name", "the issuer's name is not the name of this CA")
     if not check_link(ca, leaf):
         raise PathError("key_identifier", "issued with another key than this CA's")
-    signatures.verify(ca.spki, leaf.signature_algorithm, leaf.signature, leaf.tbs, usable)
+    if not signed:
+        signatures.verify(ca.spki, leaf.signature_algorithm, leaf.signature, leaf.tbs, usable)
     check_validity(leaf, instant)
     if not ca_path.not_before <= instant <= ca_path.not_after:
         raise PathError("validity", "the path of the CA does not hold at that instant")

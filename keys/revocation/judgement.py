@@ -42,10 +42,11 @@ from keys.revocation.distribution import ALL_REASONS, Place, Scope, implied_plac
 from keys.revocation.entries import RevokedEntry
 from keys.revocation.ocsp_response import OcspAnswer
 from keys.revocation.silence import Silences
+from keys.revocation.views import REMOVED, Statement, View, views_of
 
 State = Literal["good", "revoked", "missing", "stale", "undetermined"]
 
-_HOLD, _REMOVED = "certificateHold", "removeFromCRL"
+_HOLD = "certificateHold"
 _CONTRADICTORY = "revocation.contradictory"
 COMPROMISES = frozenset(("keyCompromise", "cACompromise", "aACompromise"))
 
@@ -91,6 +92,7 @@ class RevocationVerdict(Struct, frozen=True, kw_only=True, cache_hash=True):
     "revocation.missing". `entry` is the one the verdict rests on, or that tells of a later revocation. `crls` are the
     digests of lists and of OCSP responses, sorted. `as_of`: when the latest of those that the state rests on was
     issued; None when they are missing. `fresh_until`: when the first of those behind a good answer goes out of force.
+    `later`, of a good answer: every revocation from after `valid_at`, and a hold that the latest evidence knows of.
     """
 
     state: State
@@ -99,6 +101,7 @@ class RevocationVerdict(Struct, frozen=True, kw_only=True, cache_hash=True):
     crls: tuple[str, ...] = ()
     as_of: datetime | None = None
     fresh_until: datetime | None = None
+    later: tuple[RevokedEntry, ...] = ()
 
 
 class _Question(Struct, frozen=True):
@@ -112,41 +115,15 @@ class _Question(Struct, frozen=True):
     certificate_end: datetime
     policy: RevocationPolicy
     proven_time: datetime | None
-
-
-class _Statement(Struct, frozen=True):
-    """What one list, or one answer (without `crl`), says of the certificate.
-
-    `reasons`: those it speaks for, none where only its entries count. `keeps`: it also speaks of what has ended.
-    """
-
-    at: datetime
-    until: datetime
-    entries: tuple[RevokedEntry, ...]
-    reasons: frozenset[str]
-    digest: str
-    crl: RevocationList | None = None
-    keeps: bool = False
-
-
-class _View(Struct, frozen=True):
-    """What a complete list says, or one with the delta that brings it up to date, or (`single`) an answer."""
-
-    at: datetime
-    until: datetime
-    entries: tuple[RevokedEntry, ...]
-    reasons: frozenset[str]
-    crls: tuple[str, ...]
-    single: bool = False
-    keeps: bool = False
+    only: frozenset[str] | None
 
 
 class _Evidence(Struct, frozen=True):
     """All that counts: statements, the views that they make, and the answers that the certificate is unknown."""
 
-    statements: Sequence[_Statement]
-    views: Sequence[_View]
-    unknown: Sequence[_Statement]
+    statements: Sequence[Statement]
+    views: Sequence[View]
+    unknown: Sequence[Statement]
 
 
 def judge(
@@ -162,12 +139,14 @@ def judge(
     is_ca: bool = False,
     proven_time: datetime | None = None,
     answers: Sequence[KnownOcsp] = (),
+    only: frozenset[str] | None = None,
 ) -> RevocationVerdict:
     """Says whether a certificate, named by serial number and issuer (Name DER), was revoked at `valid_at`.
 
     `certificate_end` is its notAfter: a list issued later may have dropped it. `proven_time` is the earliest instant at
     which the signature in question is proven to have existed. `answers` are those that `answer_about` finds for the
-    certificate. Raises nothing: what is not known is a verdict.
+    certificate. With `only`, entries of other reasons are passed over: nothing else that is said of a certificate hides
+    those. Raises nothing: what is not known is a verdict.
     """
     points, issuer_key = tuple(distribution_points), names.folded(issuer)
     silence, cell = None, None
@@ -180,7 +159,7 @@ def judge(
         if remembered is not None:
             return remembered
     question = _Question(
-        serial, issuer, issuer_key, points, is_ca, valid_at, known_at, certificate_end, policy, proven_time
+        serial, issuer, issuer_key, points, is_ca, valid_at, known_at, certificate_end, policy, proven_time, only
     )
     verdict = _judged(question, _evidence(question, crls, answers))
     if silence is not None and cell is not None:
@@ -221,13 +200,13 @@ def _judged(question: _Question, evidence: _Evidence) -> RevocationVerdict:
     return _contradiction(question, evidence) or hold or _coverage(question, evidence)
 
 
-def _resting_on(found: tuple[RevokedEntry, _Statement], state: State, reason: str) -> RevocationVerdict:
+def _resting_on(found: tuple[RevokedEntry, Statement], state: State, reason: str) -> RevocationVerdict:
     entry, statement = found
     return RevocationVerdict(state=state, reason=reason, entry=entry, crls=(statement.digest,), as_of=statement.at)
 
 
 def _is_revocation(entry: RevokedEntry) -> bool:
-    return entry.reason not in (_HOLD, _REMOVED)
+    return entry.reason not in (_HOLD, REMOVED)
 
 
 def _evidence(question: _Question, crls: Sequence[KnownCrl], answers: Sequence[KnownOcsp]) -> _Evidence:
@@ -246,15 +225,15 @@ def _evidence(question: _Question, crls: Sequence[KnownCrl], answers: Sequence[K
     }
     unknown = [_said(question, known) for known in heard.values() if known.answer.status == "unknown"]
     statements += [_said(question, known) for known in heard.values() if known.answer.status != "unknown"]
-    return _Evidence(statements, _views(statements), unknown)
+    return _Evidence(statements, views_of(statements), unknown)
 
 
-def _said(question: _Question, known: KnownOcsp) -> _Statement:
+def _said(question: _Question, known: KnownOcsp) -> Statement:
     answer = known.answer
-    return _Statement(
+    return Statement(
         answer.this_update,
         _until(answer, question.policy),
-        () if answer.entry is None else (answer.entry,),
+        _counting(question, () if answer.entry is None else (answer.entry,)),
         ALL_REASONS,
         known.digest,
         # RFC 6960 §4.4.4: certificates that ended at the cutoff or later are still in the responder's records.
@@ -262,7 +241,7 @@ def _said(question: _Question, known: KnownOcsp) -> _Statement:
     )
 
 
-def _statement(question: _Question, places: Sequence[Place], crl: RevocationList) -> _Statement | None:
+def _statement(question: _Question, places: Sequence[Place], crl: RevocationList) -> Statement | None:
     """RFC 5280 §6.3.3 (b): None when the list does not speak of this issuer's certificates at all.
 
     Its entries count wherever in the issuer's lists they stand; its silence only within its scope.
@@ -281,8 +260,13 @@ def _statement(question: _Question, places: Sequence[Place], crl: RevocationList
             reasons |= _covered(scope, place, question.is_ca)
     if not entitled:
         return None
-    entries = crl.entries.find_all(question.serial, question.issuer_key)
-    return _Statement(crl.this_update, _until(crl, question.policy), entries, reasons, crl.digest, crl)
+    entries = _counting(question, crl.entries.find_all(question.serial, question.issuer_key))
+    return Statement(crl.this_update, _until(crl, question.policy), entries, reasons, crl.digest, crl)
+
+
+def _counting(question: _Question, entries: tuple[RevokedEntry, ...]) -> tuple[RevokedEntry, ...]:
+    only = question.only
+    return entries if only is None else tuple(entry for entry in entries if entry.reason in only)
 
 
 def _covered(scope: Scope | None, place: Place, is_ca: bool) -> frozenset[str]:
@@ -297,8 +281,8 @@ def _covered(scope: Scope | None, place: Place, is_ca: bool) -> frozenset[str]:
 
 
 def _first(
-    statements: Iterable[_Statement], wanted: Callable[[RevokedEntry], bool]
-) -> tuple[RevokedEntry, _Statement] | None:
+    statements: Iterable[Statement], wanted: Callable[[RevokedEntry], bool]
+) -> tuple[RevokedEntry, Statement] | None:
     """Gives the entry that counts from the earliest instant, and the latest statement that has it."""
     found = [(entry, statement) for statement in statements for entry in statement.entries if wanted(entry)]
     if not found:
@@ -307,47 +291,10 @@ def _first(
     return max(((entry, each) for entry, each in found if entry.effective_at == earliest), key=_lateness)
 
 
-def _lateness(found: tuple[RevokedEntry, _Statement]) -> tuple[datetime, str, datetime, str]:
+def _lateness(found: tuple[RevokedEntry, Statement]) -> tuple[datetime, str, datetime, str]:
     """Tells any two entries apart, so that the order in which they came plays no part."""
     entry, statement = found
     return statement.at, statement.digest, entry.revoked_at, entry.reason or ""
-
-
-def _views(statements: Sequence[_Statement]) -> list[_View]:
-    """Every complete list, every delta on the latest complete list that it continues, and every answer."""
-    complete = [each.crl for each in statements if each.crl is not None and each.crl.base_number is None]
-    of_list = {statement.digest: statement for statement in statements}
-    views = []
-    for statement in statements:
-        crl, entries = statement.crl, statement.entries
-        digests: tuple[str, ...] = (statement.digest,)
-        if crl is not None and crl.base_number is not None:
-            bases = [base for base in complete if _continues(crl, base)]
-            if not bases:
-                continue
-            base = max(bases, key=lambda each: (each.number, each.this_update, each.digest))
-            # RFC 5280 §5.2.4: what the delta says of a certificate replaces what its base says.
-            if entries:
-                entries = tuple(entry for entry in entries if entry.reason != _REMOVED)
-            else:
-                entries = of_list[base.digest].entries
-            digests = (base.digest, statement.digest)
-        views.append(
-            _View(statement.at, statement.until, entries, statement.reasons, digests, crl is None, statement.keeps)
-        )
-    return views
-
-
-def _continues(delta: RevocationList, base: RevocationList) -> bool:
-    """RFC 5280 §5.2.4 (a) to (d), §6.3.3 (c): same issuer, scope and key, and numbers in their order."""
-    if delta.number is None or delta.base_number is None or base.number is None:
-        return False
-    return (
-        delta.base_number <= base.number < delta.number
-        and delta.issuer_key == base.issuer_key
-        and delta.distribution == base.distribution
-        and delta.authority_key_id == base.authority_key_id
-    )
 
 
 def _until(said: RevocationList | OcspAnswer, policy: RevocationPolicy) -> datetime:
@@ -375,16 +322,16 @@ def _holds_at(entry: RevokedEntry, valid_at: datetime) -> bool:
     return entry.reason == _HOLD and entry.effective_at <= valid_at
 
 
-def _is_clear(view: _View, valid_at: datetime) -> bool:
+def _is_clear(view: View, valid_at: datetime) -> bool:
     """Whether the certificate is neither on hold nor, against RFC 5280 §5.3.1, removed by a complete list."""
-    return not any(entry.reason == _REMOVED or _holds_at(entry, valid_at) for entry in view.entries)
+    return not any(entry.reason == REMOVED or _holds_at(entry, valid_at) for entry in view.entries)
 
 
 def _hold(question: _Question, evidence: _Evidence) -> RevocationVerdict | None:
     """Steps 2 and 5. A hold ends with a later view up to `valid_at` that speaks of holds and does not have it."""
     valid_at, views = question.valid_at, evidence.views
     alone = [
-        _View(each.at, each.until, each.entries, each.reasons, (each.digest,))
+        View(each.at, each.until, each.entries, each.reasons, (each.digest,))
         for each in evidence.statements
         if each.entries
     ]
@@ -410,7 +357,7 @@ def _hold(question: _Question, evidence: _Evidence) -> RevocationVerdict | None:
     return RevocationVerdict(state=state, reason=reason, entry=entry, crls=_sorted(digests), as_of=as_of)
 
 
-def _is_timely(question: _Question, said: _View | _Statement) -> bool:
+def _is_timely(question: _Question, said: View | Statement) -> bool:
     """Whether a silence can tell of the certificate: known in time, and issued before its end or kept beyond it."""
     known = said.at <= _later(question.known_at, question.policy.skew)
     return known and (said.keeps or said.at <= question.certificate_end)
@@ -434,7 +381,7 @@ def _contradiction(question: _Question, evidence: _Evidence) -> RevocationVerdic
     return RevocationVerdict(state="undetermined", reason=_CONTRADICTORY, entry=entry, crls=crls, as_of=at)
 
 
-def _denies(view: _View, entry: RevokedEntry, told_at: datetime) -> bool:
+def _denies(view: View, entry: RevokedEntry, told_at: datetime) -> bool:
     """Whether a view that has no entry would have this one, which a list or answer of an instant tells of."""
     speaks = bool(view.reasons) if entry.reason in (None, "unspecified") else entry.reason in view.reasons
     return speaks and view.at >= max(told_at, entry.effective_at)
@@ -459,6 +406,7 @@ def _coverage(question: _Question, evidence: _Evidence) -> RevocationVerdict:
             crls=_sorted(*(view.crls for view in serving), (later[1].digest,) if later else ()),
             as_of=serving[0].at,
             fresh_until=min(view.until for view in serving),
+            later=_later_entries(evidence),
         )
     old = _covering(clear)
     if old:
@@ -467,11 +415,20 @@ def _coverage(question: _Question, evidence: _Evidence) -> RevocationVerdict:
     return RevocationVerdict(state="missing", reason="revocation.missing")
 
 
-def _covering(views: Sequence[_View]) -> list[_View]:
+def _later_entries(evidence: _Evidence) -> tuple[RevokedEntry, ...]:
+    found = {entry for each in evidence.statements for entry in each.entries if _is_revocation(entry)}
+    speaking = [view for view in evidence.views if _HOLD in view.reasons]
+    latest = max((view.at for view in speaking), default=None)
+    holds = (entry for view in speaking if view.at == latest for entry in view.entries if entry.reason == _HOLD)
+    found.update(holds)
+    return tuple(sorted(found, key=lambda entry: (entry.effective_at, entry.revoked_at, entry.reason or "")))
+
+
+def _covering(views: Sequence[View]) -> list[View]:
     """Gives views that together speak for every reason, the latest first; none when they do not."""
     if len(views) == 1:
         return [*views] if views[0].reasons == ALL_REASONS else []
-    chosen: list[_View] = []
+    chosen: list[View] = []
     covered = frozenset[str]()
     for view in sorted(views, key=lambda view: (view.at, view.crls), reverse=True):
         if not view.reasons <= covered:

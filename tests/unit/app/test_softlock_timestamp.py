@@ -64,7 +64,8 @@ def proof(settings: Settings, shown: bytes, known_at: datetime = NOW + DAY) -> P
             Octets(CONTENT),
             paths=PathFinder(),
             anchors=lambda at: [anchor.certificate for anchor in trust.serving("timestamp", "CN-SC", at)],
-            hints=trust.certificates,
+            hints=(),
+            own=trust.certificates,
             status=StatusEvidence(held=shelf, known_at=known_at, algorithms=policy.algorithms.rules, limits=LIMITS),
         )
     finally:

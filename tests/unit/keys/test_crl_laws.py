@@ -69,6 +69,7 @@ questions = st.fixed_dictionaries(
         "proven_time": st.none() | offsets.map(day),
     }
 )
+STOLEN = ("revocation.compromised_later", "status.revoked")
 laws = settings(max_examples=400, deadline=None)
 # So many examples are slow to trace; test_crl_judgement.py reaches every branch.
 pytestmark = pytest.mark.no_cover
@@ -103,6 +104,18 @@ def test_a_list_that_is_not_known_yet_changes_nothing(
     assert verdict(*pool, unknown, **question) == verdict(*pool, **question)
     late = KnownCrl(crl=added.crl, known_from=day(21))
     assert verdict(*pool, late, **question) == verdict(*pool, **question)
+
+
+@laws
+@given(pools, questions, known_lists())
+def test_nothing_that_is_added_hides_that_a_key_was_compromised(
+    pool: list[KnownCrl], question: dict[str, object], added: KnownCrl
+) -> None:
+    def stolen(*lists: KnownCrl) -> int:
+        said = verdict(*lists, only=judgement.COMPROMISES, **question)
+        return STOLEN.index(said.reason) + 1 if said.reason in STOLEN else 0
+
+    assert stolen(*pool, added) >= stolen(*pool)
 
 
 @laws

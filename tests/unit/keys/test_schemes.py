@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keys.algorithms import schemes, signature_value, sm2
 from keys.algorithms.ecdsa import CURVES
-from keys.algorithms.schemes import SCHEMES, load_key, verify
+from keys.algorithms.schemes import SCHEMES, load_key, secret_name, verify
 from keys.errors import KeysError, SignatureError
 from tests.support import der_writer as der
 from tests.support import unsafe_sm2
@@ -201,6 +201,26 @@ def test_a_key_on_a_nist_curve_may_be_compressed() -> None:
     assert load_key(compressed).handle.curve is CURVES["1.2.840.10045.3.1.7"]  # type: ignore[attr-defined]
     signature = ec.derive_private_key(5, ec.SECP256R1()).sign(MESSAGE, ec.ECDSA(hashes.SHA256()))
     verify(load_key(compressed), SCHEMES["ecdsa-sha256"], signature, MESSAGE)
+
+
+def test_public_keys_of_one_private_key_have_a_name_in_common(rsa_key: rsa.RSAPrivateKey) -> None:
+    """A point, its opposite, and any way to write them; a modulus, with whatever parameters and exponent."""
+    flipped = bytes((2 + ((POINT[64] & 1) ^ 1),)) + POINT[1:33]
+    written = [spki(EC, POINT, SM2_PARAMETER), spki(SM2_CURVE, POINT), spki(EC, flipped, SM2_PARAMETER)]
+    assert len({secret_name(form) for form in written}) == 1
+    compressed = spki(EC, p256_octets(PublicFormat.CompressedPoint), P256_PARAMETER)
+    assert secret_name(compressed) == secret_name(spki(EC, P256, P256_PARAMETER))
+    numbers = rsa_key.public_key().public_numbers()
+    octets = [der.sequence(der.integer(numbers.n), der.integer(exponent)) for exponent in (numbers.e, 3)]
+    plain = [spki(RSA, each, *more) for each in octets for more in ((), (der.null(),))]
+    assert len({secret_name(form) for form in plain}) == 1
+    others = [
+        b"",
+        b"0",
+        sm2.spki(unsafe_sm2.Key("sm2", "another").point),
+        spki(RSA, der.sequence(der.integer(15), der.integer(3))),
+    ]
+    assert len({secret_name(form) for form in (*others, written[0], compressed, plain[0])}) == 7
 
 
 MODULUS = (1 << 2047) + 1

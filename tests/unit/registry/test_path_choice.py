@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.policy import Policy
-from tests.support.pki import AT, Authority, Issued, unit
+from tests.support import der_writer as der
+from tests.support.der_writer import Subject
+from tests.support.ocsp import Responder, Said
+from tests.support.pki import AT, CA_USAGE, Authority, Issued, unit
 from tests.unit.registry.locks import (
     DAY,
     HOUR,
@@ -20,9 +23,11 @@ from tests.unit.registry.locks import (
     anchor,
     certificate_of,
     codes,
+    intermediate,
     judge,
     reissued,
     root,
+    told,
     world,
 )
 from tests.unit.registry.test_proven_time import clock, lists, proven, refused
@@ -173,6 +178,147 @@ def test_a_further_path_helps_unless_it_shows_a_theft(gone: Any, both: bool) -> 
     ((after, _),) = outcomes(held, between(), again(), crossed())
     theft = any(why == "cACompromise" and days < 0 for _, days, why in gone)
     assert after == "not_recognized" if theft else order.index(after) >= order.index(before)
+
+
+# What a thief could hide behind
+
+
+def theft(at: datetime, *others: bytes, stolen: Authority | None = None, why: str = "cACompromise") -> Shelf:
+    """The root's lists: the one that tells of the theft, and others."""
+    gone = (stolen or between()).certificate.revoked(at, reason=why)
+    held = Shelf().add(issuing(), issuing().crl(**DATED)).add(between(), between().crl(**DATED))
+    held.add(second_root(), second_root().crl(**DATED))
+    for crl in (root().crl([gone], **DATED), *others):
+        held.add(root(), crl)
+    return held
+
+
+def answer(at: datetime, said_at: datetime, reason: str | None, days: int = 1) -> bytes:
+    """A genuine OCSP answer of the root's that the certificate was revoked, for this reason."""
+    dated = {"this_update": said_at, "next_update": said_at + days * DAY}
+    made = Responder.direct(root())
+    return made.reply(
+        between().certificate, Said(produced_at=said_at), status="revoked", revoked_at=at, reason=reason, **dated
+    )
+
+
+def other_list(at: datetime, said_at: datetime, reason: str | None) -> bytes:
+    dated = {"this_update": said_at, "next_update": said_at + DAY}
+    return root().crl([between().certificate.revoked(at, reason=reason)], **dated)
+
+
+BEFORE, AFTER = AT - 9 * DAY, AT - DAY
+MASKS: dict[str, tuple[Shelf, dict[str, Any], str]] = {
+    "an answer of today gives no reason": (
+        theft(BEFORE),
+        {"stapled": (answer(BEFORE, AT - HOUR / 2, None),)},
+        "not_recognized",
+    ),
+    "an old answer said superseded": (
+        theft(BEFORE),
+        {"stapled": (answer(AT - 20 * DAY, AT - 19 * DAY, "superseded"),)},
+        "not_recognized",
+    ),
+    "the next list gives no reason": (
+        theft(BEFORE, other_list(BEFORE, AT - HOUR / 6, None)),
+        {},
+        "not_recognized",
+    ),
+    "the list before said superseded": (
+        theft(BEFORE, other_list(AT - 20 * DAY, AT - 19 * DAY, "superseded")),
+        {},
+        "not_recognized",
+    ),
+    "superseded before the instant, stolen after it": (
+        theft(AFTER, other_list(AT - 20 * DAY, AT - 19 * DAY, "superseded")),
+        {"valid_at": AT - 2 * DAY},
+        "indeterminate",
+    ),
+    "on hold at the instant, stolen after it": (
+        theft(AFTER),
+        {"valid_at": AT - 2 * DAY, "stapled": (answer(AT - 8 * DAY, AT - 7 * DAY, "certificateHold", 6),)},
+        "indeterminate",
+    ),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_no_other_word_about_a_certificate_hides_that_its_key_was_stolen(mask: str) -> None:
+    held, more, expected = MASKS[mask]
+    chain = [each.certificate.der for each in (between(), crossed(), issuing())]
+    for order in (chain, chain[::-1]):
+        assert judge(lock(), held, trusting("t-second"), chain=order, **more).outcome == expected
+
+
+def written_otherwise(authority: Authority) -> bytes:
+    """Its key with a compressed point."""
+    algorithm, _ = der.members_of(authority.key.spki)
+    point = authority.key.point
+    return der.sequence(algorithm, der.bit_string(bytes([2 + (point[-1] & 1)]) + point[1:33]))
+
+
+def renamed(authority: Authority) -> Authority:
+    return reissued(authority, second_root(), serial=711, subject=Subject(common_name="改名测试CA"))
+
+
+def identified_otherwise(authority: Authority) -> Authority:
+    said = (der.basic_constraints(True), der.key_usage(CA_USAGE), der.subject_key_id(bytes(20)))
+    return reissued(authority, second_root(), serial=712, extensions=said)
+
+
+TWINS = {
+    "the key is written otherwise": lambda: reissued(
+        between(), second_root(), serial=710, spki=written_otherwise(between())
+    ),
+    "another name": lambda: renamed(between()),
+    "another key identifier": lambda: identified_otherwise(between()),
+    "ended before the instant": lambda: reissued(between(), second_root(), serial=713, not_after=AT - 2 * DAY),
+}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("qualifiers", [["bidding"], ["government-seal"]])
+def test_a_theft_is_seen_wherever_a_certificate_of_the_key_stands(twin: str, qualifiers: list[str]) -> None:
+    stolen = TWINS[twin]()
+    files = [("trust-anchor", anchor("t-second", second_root().certificate.der, qualifiers=qualifiers))]
+    policy = world(*files, ("accepted-list", accepted("l-bb", "t-root")), without=["t-ca"])
+    held = shelf((stolen, AT - 9 * DAY, "keyCompromise"))
+    assert outcomes(held, between(), stolen, policy=policy) == {("not_recognized", "status.revoked")}
+    harmless = shelf((stolen, AT - 9 * DAY, "superseded"))
+    assert outcomes(harmless, between(), stolen, policy=policy) == {("recognized", "agreement.in_force")}
+
+
+def test_who_is_nobodys_accuses_nobody() -> None:
+    stranger = root("陌生测试根CA")
+    accused = reissued(between(), stranger, serial=714)
+    held = shelf().add(
+        stranger, stranger.crl([accused.certificate.revoked(AT - 9 * DAY, reason="keyCompromise")], **DATED)
+    )
+    assert outcomes(held, between(), accused) == {("recognized", "agreement.in_force")}
+
+
+def test_an_anchor_that_its_superior_calls_stolen() -> None:
+    files = [
+        ("trust-anchor", anchor("t-own", issuing().certificate.der)),
+        ("accepted-list", accepted("l-bb", "t-own")),
+    ]
+    policy = world(*files, without=["t-ca"])
+    held = Shelf().add(issuing(), issuing().crl(**DATED)).add(root(), root().crl(**DATED))
+    stolen = issuing().certificate.revoked(AT - DAY, reason="cACompromise")
+    assert outcomes(held, between(), policy=policy) == {("recognized", "agreement.in_force")}
+    held.add(between(), between().crl([stolen], **DATED))
+    assert outcomes(held, between(), policy=policy) == {("not_recognized", "status.revoked")}
+
+
+def test_too_many_genuine_certificates_leave_doubt() -> None:
+    many = [reissued(between(), root(), serial=720 + number).certificate.der for number in range(40)]
+    files = [("trust-anchor", intermediate(f"t-{place}", one)) for place, one in enumerate(many)]
+    asked: dict[str, Any] = {"lists": shelf(), "chain": [issuing().certificate.der]}
+    few = judge(lock(), policy=world(*files[:8], ("accepted-list", accepted("l-bb", "t-root"))), **asked)
+    assert few.outcome == "recognized"
+    crowded = judge(lock(), policy=world(*files, ("accepted-list", accepted("l-bb", "t-root"))), **asked)
+    assert (crowded.outcome, codes(crowded)) == ("indeterminate", ["path.invalid"])
+    assert told(crowded, "path") == ("indeterminate", "path.invalid", "too_complex")
 
 
 # Timestamps

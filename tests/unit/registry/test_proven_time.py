@@ -50,6 +50,7 @@ def asked(made: Clock, token: bytes, shelf: Shelf | None = None, **changes: Any)
         "paths": PathFinder(),
         "anchors": lambda instant: roots(made),
         "hints": (),
+        "own": (),
     }
     status: dict[str, Any] = {
         "held": lists(made) if shelf is None else shelf,
@@ -170,6 +171,46 @@ def test_ocsp_answers_tell_of_the_authority_held_and_brought_along(no_check: boo
     against = by(revoked)
     assert isinstance(against, Refusal)
     assert against.code == "status.revoked"
+
+
+@pytest.mark.parametrize("reason", [None, "superseded", "privilegeWithdrawn", "keyCompromise"])
+def test_who_was_revoked_later_dates_no_good_answer_back(reason: str | None) -> None:
+    """When an answer that was brought along was made, only its signer says."""
+    made, by = clock(), Responder.delegated(clock().issuer, no_check=False)
+    assert by.certificate is not None
+    late, answered = AT + 10 * DAY, {"this_update": AT + 4 * DAY, "next_update": AT + 900 * DAY}
+    token = made.token(gen_time=der.generalized_time(late))
+    data = by.reply(made.certificate, Said(produced_at=AT + 4 * DAY), **answered)
+    gone, above = by.certificate.revoked(AT + 5 * DAY, reason=reason), made.issuer.above
+    assert above is not None
+    stale = Shelf().add(above, above.crl(this_update=AT + HOUR, next_update=AT + 60 * DAY))
+    stale.add(made.issuer, made.issuer.crl([gone], this_update=AT + 6 * DAY, next_update=AT + 7 * DAY))
+    assert refused(made, token, stale, stapled=(data,)) == "revocation.stale"
+    stale.answers.append((data, AT + 4.5 * DAY))
+    believed = asked(made, token, stale)
+    if reason == "keyCompromise":
+        assert getattr(believed, "code", None) == "revocation.stale"
+    else:
+        assert getattr(believed, "instant", None) == late, "held from before it, it shows when it was made"
+
+
+@pytest.mark.parametrize("reason", [None, "privilegeWithdrawn", "certificateHold"])
+def test_a_harmless_end_hides_no_other(reason: str | None) -> None:
+    made, token = clock(), clock().token()
+    harmless = answer(made, None, status="revoked", reason="superseded", revoked_at=AT + DAY)
+    shelf = lists(made, revoked(made, 2, reason), this_update=AT + 3 * DAY)
+    assert refused(made, token, shelf) == "timestamp.revoked_later"
+    assert refused(made, token, shelf, stapled=(harmless,)) == "timestamp.revoked_later"
+    before = {"stapled": (harmless,), "existed_at": AT + HOUR}
+    assert proven(made, token, shelf, **before).instant == AT
+
+
+def test_a_hold_that_was_lifted_takes_nothing_away() -> None:
+    made, token = clock(), clock().token()
+    shelf = lists(made, revoked(made, 1, "certificateHold"), this_update=AT + 2 * DAY)
+    assert refused(made, token, shelf) == "timestamp.revoked_later"
+    shelf.add(made.issuer, made.issuer.crl((), this_update=AT + 4 * DAY, next_update=AT + 60 * DAY))
+    assert proven(made, token, shelf).instant == AT
 
 
 def test_a_responder_who_was_revoked_himself_says_nothing() -> None:
