@@ -88,13 +88,17 @@ def _lines(verdict: "ReceiptVerdict", catalogue: "Messages") -> list[str]:
     from app.usecases.verify_receipt import KEY_COMPROMISED
 
     if verdict.claims is not None:
-        return [catalogue.word("receipt.genuine", kid=verdict.kid or ""), *_Reading(catalogue).lines(verdict.claims)]
+        return [
+            catalogue.word("receipt.genuine", kid=verdict.kid or ""),
+            *_Reading(catalogue, settled=True).lines(verdict.claims),
+        ]
     why = f"{catalogue.refusal(verdict.code or '', verdict.why or '')} [{verdict.code}]"
     if verdict.kid is not None:
         heading = catalogue.word("receipt.unreadable", kid=verdict.kid, why=why)
         if verdict.said is None:
             return [heading]
-        return [heading, catalogue.word("receipt.readable_part"), *_Reading(catalogue).lines(verdict.said)]
+        part = catalogue.word("receipt.readable_part")
+        return [heading, part, *_Reading(catalogue, settled=False).lines(verdict.said)]
     word = "receipt.cannot_tell" if verdict.code == KEY_COMPROMISED else "receipt.not_genuine"
     return [catalogue.word(word, why=why)]
 
@@ -104,10 +108,13 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 class _Reading:
-    """Claims as lines, whatever they hold: of a later or another issuer, what can be read; for the rest, that."""
+    """Claims as lines, whatever they hold: of a later or another issuer, what can be read; for the rest, that.
 
-    def __init__(self, catalogue: "Messages") -> None:
-        self._catalogue = catalogue
+    Where it is not settled that the receipt decides anything, no decision is put into words.
+    """
+
+    def __init__(self, catalogue: "Messages", *, settled: bool) -> None:
+        self._catalogue, self._settled = catalogue, settled
         self._unread = catalogue.word("receipt.unread_value")
 
     def lines(self, claims: Mapping[str, Any]) -> list[str]:
@@ -138,6 +145,8 @@ class _Reading:
         if value not in OUTCOMES:
             # A word that is unknown here is shown and not taken for anything.
             return f"{self._text(value)} {self._unread}" if isinstance(value, str) else self._unread
+        if not self._settled:
+            return f"{value} {self._catalogue.word('receipt.unsettled')}"
         label = self._catalogue.label(value, genuineness=genuineness)
         return f"{label} ({value})" if named else label
 

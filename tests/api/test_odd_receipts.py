@@ -31,6 +31,8 @@ from tests.support.lock_world import build_lock_world, claims_of
 Claims = dict[str, Any]
 
 UNREAD = {"zh-CN": "（无法读出）", "en": "(cannot be read)"}
+UNSETTLED = {"zh-CN": "（不能认定）", "en": "(not to be relied on)"}
+LABEL = {"zh-CN": "互认有效", "en": "Recognised"}
 FALSE = {"zh-CN": "凭证不真实", "en": "Not genuine"}
 
 
@@ -132,6 +134,7 @@ def test_what_does_not_bear_on_the_decision_is_told_as_unread(issuer: Issuer, na
         {"valid_at": None},
         {"evaluated_at": 5},
         {"iss": None},
+        {"query_hash": "sha256:00"},
     ],
 )
 def test_a_decision_that_cannot_be_read_is_neither_said_nor_called_false(
@@ -142,8 +145,9 @@ def test_a_decision_that_cannot_be_read_is_neither_said_nor_called_false(
     assert (code, "[receipt.claims]" in out) == (1, True)
     assert FALSE[language] not in out
     assert issuer.service.node.signer.kid in out
-    if "decision" in change:
-        assert UNREAD[language] in next(line for line in out.splitlines() if line.startswith(("结论", "Decision")))
+    (decided,) = (line for line in out.splitlines() if line.startswith(("结论", "Decision")))
+    assert (UNREAD if "decision" in change else UNSETTLED)[language] in decided
+    assert LABEL[language] not in out
     told = json.loads(issuer.shown(claims, "--json", "--lang", language)[1])
     assert (told["genuine"], told["code"], told["claims"]) == (False, "receipt.claims", claims)
     assert told["why"]
