@@ -3,6 +3,7 @@
 import gc
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
@@ -13,6 +14,7 @@ from app import clock
 from app.asking import AskingFirst
 from app.ports import Answer, Intake, Judge, Once, ReportAnswer, ReportJudge, StoreError, Taken
 from app.settings import Settings
+from app.signing_keys import SigningKeys
 from app.store.api_keys import SqliteApiKeys
 from app.store.challenges import SqliteChallenges
 from app.store.log import SqliteLog
@@ -58,8 +60,7 @@ class Node:
     reader: SqliteReader
     recognizer: Recognizer
     verifier: LockVerifier
-    signer: Signer
-    ring: KeyRing
+    keys: SigningKeys
     origin: Origin
     log: SqliteLog
     api_keys: SqliteApiKeys
@@ -73,6 +74,16 @@ class Node:
     asking: AskingFirst
     document_limit: int
     """Bytes of a request with a signed document."""
+
+    @property
+    def signer(self) -> Signer:
+        """What signs now. Raises `keys.errors.CustodyError`."""
+        return self.keys.signer
+
+    @property
+    def ring(self) -> KeyRing:
+        """What is verified by now. Raises `keys.errors.CustodyError`."""
+        return self.keys.ring
 
     @property
     def log_key(self) -> NoteKey | None:
@@ -195,10 +206,10 @@ def load_log_signer(settings: Settings, mode: str) -> Signer | None:
     return _load(folder, settings, mode)
 
 
-def _load(folder: Path, settings: Settings, mode: str) -> Signer:
+def _load(folder: Path, settings: Settings, mode: str, *, tried: bool = True) -> Signer:
     # The key directory alone says which key signs and where it is; settings only open it.
     if key_directory.find_active(folder, mode).place is not None:
-        return key_directory.load_active_on_token(folder, mode, key_token(settings))
+        return key_directory.load_active_on_token(folder, mode, key_token(settings), tried=tried)
     return key_directory.load_active(folder, mode, key_passphrase(settings))
 
 
@@ -273,8 +284,9 @@ def assemble(settings: Settings, state: StoreState) -> Node:
     origin = Origin(
         issuer=issuer_name(settings, state.mode), software=software_version(), livemode=state.mode == "live"
     )
-    signer = load_signer(settings, state.mode)
-    ring = key_directory.load_ring(settings.keys_path)
+    # Not tried when it changes: a token that does not answer must not keep everybody waiting.
+    load = partial(_load, settings.keys_path, settings, state.mode, tried=False)
+    keys = SigningKeys(settings.keys_path, state.mode, load)
     reader = SqliteReader(settings.store_path)
     recognizer = Recognizer(reader, reader.load_policies(), lock_material(settings.store_path))
     challenges = SqliteChallenges(settings.store_path, clock.now())
@@ -283,8 +295,7 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         reader=reader,
         recognizer=recognizer,
         verifier=LockVerifier(recognizer, Challenger(reader.secret(), origin.issuer), challenges),
-        signer=signer,
-        ring=ring,
+        keys=keys,
         origin=origin,
         log=SqliteLog(settings.store_path),
         api_keys=SqliteApiKeys(settings.store_path),
@@ -293,12 +304,12 @@ def assemble(settings: Settings, state: StoreState) -> Node:
         log_signer=load_log_signer(settings, state.mode),
         status_lists=StatusPublisher(
             SqliteStatusLists(settings.store_path, lambda: recognizer.policies.latest),
-            signer,
+            keys,
             origin,
             public_address(settings, origin.issuer),
         ),
         uploads=UploadDesk(settings.store_path, settings.upload_limit),
-        signatures=SignatureVerifier(recognizer, ring, livemode=origin.livemode),
+        signatures=SignatureVerifier(recognizer, keys, livemode=origin.livemode),
         asking=AskingFirst(settings),
         document_limit=settings.document_limit,
     )

@@ -12,6 +12,8 @@ from registry.log.checkpoint import TreeHead
 from registry.policy import PolicyHistory
 
 if TYPE_CHECKING:
+    from keys.custody import Signer
+    from keys.key_ring import KeyRing
     from registry.errors import StatementRefused
     from registry.evidence import Brought, LockEvidence
     from registry.statement import Statement
@@ -66,6 +68,20 @@ class LoggedVersion(Struct, frozen=True, kw_only=True):
 
     held: HeldCredential
     log_index: int
+
+
+class NodeKeys(Protocol):
+    """The node's own keys as they are now. Each raises `keys.errors.CustodyError` where that is not known."""
+
+    @property
+    def signer(self) -> "Signer":
+        """What signs now."""
+        ...
+
+    @property
+    def ring(self) -> "KeyRing":
+        """What is verified by now."""
+        ...
 
 
 class RegisterReader(Protocol):

@@ -6,7 +6,6 @@ Pattern, area codes and meaning of a number are data of its credential profile; 
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 from operator import mul
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, S, V, Z
@@ -100,10 +99,22 @@ NORMALISATIONS: dict[str, Callable[[str], str]] = {
 }
 
 
-@lru_cache(maxsize=4096)
+_KEPT_LENGTH = 128  # characters, of a text and of its form: one character can become eighteen (NFKC of U+FDFA)
+_MOST_KEPT = 4096
+_forms: dict[str, str] = {}
+
+
 def comparable(text: str) -> str:
     """A text for comparison by meaning: NFKC, case folded, one kind of dash, no space (`GB 5009` is `ＧＢ5009`).
 
-    Kept, as registers and questions name the same few thousand methods, items and instruments again and again.
+    Short ones are kept, as registers and questions name the same few thousand methods, items and instruments again
+    and again. Long ones are not: whoever asks could fill the memory with them.
     """
-    return "".join(unicodedata.normalize("NFKC", text).casefold().translate(_DASHES).split())
+    form = _forms.get(text)
+    if form is None:
+        form = "".join(unicodedata.normalize("NFKC", text).casefold().translate(_DASHES).split())
+        if len(text) <= _KEPT_LENGTH and len(form) <= _KEPT_LENGTH:
+            if len(_forms) >= _MOST_KEPT:
+                _forms.clear()
+            _forms[text] = form
+    return form

@@ -1,7 +1,7 @@
 """What is signed: the decision core, and the claims of a receipt over it. No language, no clock, no key."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from registry.evidence import ProvenTime
 from registry.finding import CHECKS, Params, Reason
 from registry.lock import JudgedLock
 from registry.log.checkpoint import TreeHead
-from registry.signers import SignatureAnswer, SignerAnswer
+from registry.signers import ROLES, SignatureAnswer, SignerAnswer
 from registry.trust import AcceptedList
 
 RECEIPT_TYPE = "recognition-receipt+jwt"
@@ -271,31 +271,85 @@ def _log(head: TreeHead) -> dict[str, Any]:
     return {"size": head.size, "root": base64.b64encode(head.root).decode()}
 
 
-_TEXTS = ("iss", "jti", "software", "query_hash", "valid_at", "known_at", "time_source", "evaluated_at")
+_TEXTS = ("iss", "jti", "query_hash", "valid_at", "known_at", "evaluated_at")
 
 
 def claims_problem(content: Any) -> str | None:
-    """What is wrong with a receipt's claims by themselves, or None. The signature is judged elsewhere.
+    """Why it cannot be said what a receipt decides, by its claims alone, or None. The signature is judged elsewhere.
 
-    The query's hash is recomputed, so that a receipt cannot say one thing and hash another.
+    That takes the decision, the question, the instants, who answers, and whether it has any force. The query's hash is
+    recomputed, so that a receipt cannot say one thing and hash another. The rest is for `unread_claims`. Raises
+    `registry.errors.CanonicalError` for a query that has no hash.
     """
     if not isinstance(content, Mapping):
         return "the claims are not an object"
     for name in _TEXTS:
         if not isinstance(content.get(name), str):
             return f"claim {name!r} is missing or not a text"
-    if type(content.get("iat")) is not int or type(content.get("livemode")) is not bool:
-        return "claim 'iat' or 'livemode' is missing or of the wrong kind"
+    if type(content.get("livemode")) is not bool:
+        return "claim 'livemode' is missing or of the wrong kind"
     if content.get("decision") not in OUTCOMES:
         return "claim 'decision' is not one of the six decisions"
-    checks = content.get("checks")
-    if not isinstance(checks, Mapping) or set(checks) != set(CHECKS):
-        return "claim 'checks' does not hold the ten checks"
-    reasons = content.get("reasons")
-    if not isinstance(reasons, list) or not reasons or not all(isinstance(code, str) for code in reasons):
-        return "claim 'reasons' is not a list of codes, or empty"
     if not isinstance(content.get("query"), Mapping):
         return "claim 'query' is missing or not an object"
     if digest(canonical_json(content["query"])) != content["query_hash"]:
         return "claim 'query_hash' is not the hash of claim 'query'"
     return None
+
+
+def unread_claims(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The claims, by name, that are not as this software writes them, then those that it does not know.
+
+    A later version may say more, or otherwise. Who goes by such a receipt must be told that something was not read.
+    """
+    expected = [name for name in _FORMS if name in content or name not in _SOMETIMES]
+    wrong = [name for name in expected if not _FORMS[name](content.get(name))]
+    known = _FORMS.keys() | set(_TEXTS) | {"livemode", "decision"}
+    return (*wrong, *sorted(name for name in content if name not in known))
+
+
+def _mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _codes(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(code, str) for code in value)
+
+
+def _question(value: Any) -> bool:
+    return _mapping(value) and _mapping(value.get("credential")) and isinstance(value.get("jurisdiction"), str)
+
+
+def _signatures(value: Any) -> bool:
+    if not (_mapping(value) and _mapping(value.get("content")) and isinstance(value.get("signers"), list)):
+        return False
+    named = all(isinstance(hexed, str) for hexed in value["content"].values())
+    return named and all(map(_read_signer, value["signers"]))
+
+
+def _read_signer(value: Any) -> bool:
+    if not _mapping(value) or value.get("role") not in (*ROLES, "unknown") or value.get("decision") not in OUTCOMES:
+        return False
+    certificate, proven = value.get("certificate"), value.get("proven_time")
+    timed = proven is None or (_mapping(proven) and all(isinstance(proven.get(name), str) for name in _TIME))
+    return timed and (certificate is None or isinstance(certificate, str))
+
+
+_TIME = ("instant", "kind", "by")
+_SOMETIMES = frozenset({"lock", "signature", "log"})
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "iat": lambda value: type(value) is int,
+    "software": lambda value: isinstance(value, str),
+    "query": _question,
+    "reasons": _codes,
+    "checks": lambda value: _mapping(value) and set(value) == set(CHECKS),
+    "conditions": _mapping,
+    "agreement": lambda value: value is None or _mapping(value),
+    "credential": lambda value: value is None or _mapping(value),
+    "time_source": lambda value: value in ("asserted", "proven"),
+    "digests": _mapping,
+    "fresh_until": lambda value: value is None or isinstance(value, str),
+    "lock": _mapping,
+    "signature": _signatures,
+    "log": _mapping,
+}

@@ -91,12 +91,13 @@ async def _stale_registers(node: Node) -> list[str]:
 async def _keys(node: Node) -> dict[str, Any]:
     """Whether the signing key signs: one on a token may be gone. Public, so a code only; the log has the detail."""
     try:
-        if node.signer.remote:
-            await asyncio.to_thread(node.signer.sign, b"accord: ready?")
+        signer = node.signer
+        if signer.remote:
+            await asyncio.to_thread(signer.sign, b"accord: ready?")
     except CustodyError as error:
         telemetry.notice("keys", code=error.code, detail=error.detail)
         return {"name": "keys", "ready": False, "detail": error.code}
-    return {"name": "keys", "ready": True, "detail": f"signing with {node.signer.kid}"}
+    return {"name": "keys", "ready": True, "detail": f"signing with {signer.kid}"}
 
 
 async def readiness(node: Node) -> dict[str, Any]:

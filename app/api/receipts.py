@@ -7,7 +7,7 @@ from app.api.problems import problem
 from app.bootstrap import Node
 from app.messages import Messages
 from app.presentation import fault_view
-from app.usecases.verify_receipt import KEY_COMPROMISED, compare_with_today, verify_receipt
+from app.usecases.verify_receipt import KEY_COMPROMISED, compare_with_today, shown_names, verify_receipt
 from registry.errors import Fault, QueryRefused
 
 MAX_RECEIPT = 48 * 1024
@@ -37,7 +37,7 @@ async def report(node: Node, content: Any, messages: Messages) -> dict[str, Any]
         "code": verdict.code,
         "message": None if verdict.code is None else messages.refusal(verdict.code),
         "why": verdict.why,
-        "kid": verdict.kid,
+        "kid": verdict.kid if verdict.genuine else None,
         "claims": None if verdict.claims is None else dict(verdict.claims),
         "changed": None,
         "differences": [],
@@ -50,6 +50,9 @@ async def report(node: Node, content: Any, messages: Messages) -> dict[str, Any]
     if verdict.claims is None:
         return view
     doubts = [Fault(pointer="/receipt", code="receipt.rests_on_compromised")] if verdict.on_stolen_key else []
+    if verdict.unread:
+        params = {"names": shown_names(verdict.unread)}
+        doubts.append(Fault(pointer="/receipt", code="receipt.unread", params=params))
     view["problem"] = [fault_view(fault, messages) for fault in doubts] or None
     try:
         today, differences = await compare_with_today(verdict.claims, node.recognizer, clock.now())

@@ -161,7 +161,7 @@ def _add_proof(router: APIRouter, node: Node) -> None:
         "/.well-known/jwks.json",
         tags=["proof"],
         summary="凭证公钥 / Receipt keys",
-        responses={200: {"model": schemas.Jwks}},
+        responses={200: {"model": schemas.Jwks}, **problems(503)},
     )
     async def jwks() -> Response:
         return _json(node.ring.jwks())

@@ -395,7 +395,7 @@ class ReceiptReport(Strict):
     Where it is not, `message` says why, and `why` says it in English for who has to mend it.
     `changed` is null where the question can no longer be asked (`problem` says why) or the receipt is not genuine. One
     by a key that is declared compromised is not shown to be genuine: `code` is `key.compromised`, and `problem` says
-    what would settle it.
+    what would settle it. `problem` also names claims of a genuine one that cannot be read here (`receipt.unread`).
     """
 
     genuine: bool

@@ -19,9 +19,9 @@ GENERATE = (
     "生成密钥并公布其公钥；尚无启用密钥时即启用。 / Make a key and publish its public half; it signs if none does yet."
 )
 ROTATE = (
-    "更换：生成新密钥并即由它签名；原密钥的公钥仍然公布，其签发的凭证照常可核验。运行中的服务重启后改用新密钥。"
+    "更换：生成新密钥并即由它签名；原密钥的公钥仍然公布，其签发的凭证照常可核验。运行中的服务即时改用新密钥，无需重启。"
     " / Make a new key and have it sign from now on. The former stays published, and what it signed still verifies."
-    " A running service changes over when it is started again."
+    " A running service changes over by itself."
 )
 RETIRE = (
     "停用：私钥文件改名为 *.retired（仍为加密状态，不删除），此后不再用它签名，也不能再启用；"
@@ -34,12 +34,12 @@ RETIRE = (
 )
 COMPROMISED = (
     "宣告密钥已泄露：同时停用；公钥留在 JWKS 中，并标注 revoked。凡以该密钥签名的一律不再采信，不论自称何时签发："
-    "仅凭签名，无法区分出自本系统还是窃取者。不能撤回。正在签名的密钥须先更换；运行中的服务重启后生效。"
+    "仅凭签名，无法区分出自本系统还是窃取者。不能撤回。正在签名的密钥须先更换；运行中的服务即时生效，无需重启。"
     "私钥不在此处的，也可宣告。"
     " / Declare a key compromised: it is retired, and its public half stays in the JWKS with the member revoked."
     " Nothing that it signed counts any more, whatever time it names: by the signature alone nobody can tell this node"
     " from a thief. It cannot be taken back. The key that signs must be rotated first; a running service knows of it"
-    " when it is started again. The private half need not be here."
+    " by itself. The private half need not be here."
 )
 ON_TOKEN = (
     "在 PKCS#11 密码设备内生成，私钥不出设备（ACCORD_PKCS11_MODULE、ACCORD_PKCS11_TOKEN、ACCORD_PKCS11_PIN_FILE）"
@@ -50,8 +50,8 @@ LIST = (
     " / List published keys: id, algorithm, mode, state, and where the private half is."
 )
 ACTIVATE = (
-    "改用某个已有密钥签名；运行中的服务重启后生效。"
-    " / Sign with this key from now on; a running service changes over when it is started again."
+    "改用某个已有密钥签名；运行中的服务即时改用，无需重启。"
+    " / Sign with this key from now on; a running service changes over by itself."
 )
 
 

@@ -214,6 +214,7 @@ def _receipt(file: Path, jwks: Path | None) -> "Checkpoint":
     from app.cli.signed import read_ring, read_token
     from app.usecases.verify_receipt import verify_receipt
     from registry.log.checkpoint import Checkpoint, TreeHead
+    from registry.log.merkle import HASH_SIZE
 
     verdict = verify_receipt(read_token(file, "--receipt"), read_ring(jwks))
     if verdict.claims is None:
@@ -221,7 +222,13 @@ def _receipt(file: Path, jwks: Path | None) -> "Checkpoint":
     said = verdict.claims.get("log")
     if said is None:
         fail(f"--receipt {file}: 凭证未写明日志 / the receipt names no log", USAGE)
-    return Checkpoint(str(verdict.claims["iss"]), TreeHead(said["size"], base64.b64decode(said["root"])))
+    try:
+        size, root = said["size"], base64.b64decode(said["root"], validate=True)
+    except (TypeError, ValueError, LookupError):
+        size, root = None, b""
+    if type(size) is not int or size < 0 or len(root) != HASH_SIZE:
+        fail(f"--receipt {file}: 凭证所写的日志无法读出 / what the receipt says of the log cannot be read", USAGE)
+    return Checkpoint(str(verdict.claims["iss"]), TreeHead(size, root))
 
 
 def _reader(source: str) -> Callable[[str], bytes]:

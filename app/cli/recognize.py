@@ -1,6 +1,5 @@
 """`accord recognize`: ask the main question of a local store."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,13 +77,14 @@ def _answer(content: dict[str, Any], catalogue: "Messages") -> dict[str, Any]:
     from app.presentation import answer_view
     from app.settings import Settings
     from app.usecases.issue_receipt import issue_receipt
+    from app.waiting import waited_for
     from registry.errors import QueryRefused
 
     with failing_clearly():
         node = open_node(Settings())
         now = clock.now()
         try:
-            _, decision = asyncio.run(node.recognizer.recognize(content, now, written=True))
+            _, decision = waited_for(node.recognizer.recognize(content, now, written=True))
         except QueryRefused as error:
             refuse(error, catalogue)
         finally:

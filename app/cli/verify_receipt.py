@@ -1,5 +1,6 @@
 """`accord verify-receipt`: check a receipt with no network and no database."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +22,14 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
     lang: Annotated[str | None, typer.Option(help="zh-CN, en", envvar="ACCORD_LANG")] = None,
 ) -> None:
-    """Exit codes: 0 genuine, 1 not shown to be, 2 usage, 70 failure. Keys are never fetched from where it points."""
+    """Exit codes: 0 genuine, 1 not shown to be, 2 usage, 70 failure. Keys are never fetched from where it points.
+
+    One that a key in hand signed, and whose decision cannot be read, is 1 as well: who goes by the exit code goes by a
+    decision. What else cannot be read of a genuine one is told, and changes nothing of the decision: 0.
+    """
     from app import clock
     from app.messages import messages
-    from app.usecases.verify_receipt import KEY_COMPROMISED, verify_receipt
+    from app.usecases.verify_receipt import verify_receipt
 
     catalogue = messages(language(lang))
     verdict = verify_receipt(read_token(file), read_ring(jwks))
@@ -32,30 +37,27 @@ def verify(
     if json:
         _print_json(verdict, notes)
     else:
-        word = "receipt.cannot_tell" if verdict.code == KEY_COMPROMISED else "receipt.not_genuine"
-        refusal = [catalogue.word(word, why=_why(verdict, catalogue))]
-        for line in (*(refusal if verdict.claims is None else _lines(verdict, catalogue)), *notes):
+        for line in (*_lines(verdict, catalogue), *notes):
             typer.echo(line)
     raise typer.Exit(0 if verdict.genuine else 1)
 
 
-def _why(verdict: "ReceiptVerdict", catalogue: "Messages") -> str:
-    return f"{catalogue.refusal(verdict.code or '', verdict.why or '')} [{verdict.code}]"
-
-
 def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[str]:
-    from app.usecases.verify_receipt import KEY_COMPROMISED
+    from app.usecases.verify_receipt import KEY_COMPROMISED, shown_names
     from registry.period import InstantError, parse_instant
 
-    if verdict.claims is None:
+    claims = verdict.said if verdict.claims is None else verdict.claims
+    if claims is None:
         return [catalogue.problem("receipt.key_compromised", {})] if verdict.code == KEY_COMPROMISED else []
     notes = []
+    if verdict.unread:
+        notes.append(catalogue.word("receipt.unread", names=shown_names(verdict.unread)))
     if verdict.on_stolen_key:
         notes.append(catalogue.problem("receipt.rests_on_compromised", {}))
-    if not verdict.claims["livemode"]:
+    if claims.get("livemode") is False:
         notes.append(catalogue.word("receipt.test"))
     try:
-        until = parse_instant(str(verdict.claims.get("fresh_until")))
+        until = parse_instant(str(claims.get("fresh_until")))
     except InstantError:
         return notes
     if until < now:
@@ -73,7 +75,8 @@ def _print_json(verdict: "ReceiptVerdict", notes: list[str]) -> None:
                 "kid": verdict.kid,
                 "code": verdict.code,
                 "why": verdict.why,
-                "claims": verdict.claims,
+                "claims": verdict.said if verdict.claims is None else verdict.claims,
+                "unread": verdict.unread,
                 "notes": notes,
             },
             option=orjson.OPT_INDENT_2,
@@ -82,48 +85,112 @@ def _print_json(verdict: "ReceiptVerdict", notes: list[str]) -> None:
 
 
 def _lines(verdict: "ReceiptVerdict", catalogue: "Messages") -> list[str]:
-    claims = verdict.claims or {}
-    query = claims["query"]
-    reference = query.get("credential") or {}
-    named = reference.get("id") or " ".join(
-        str(reference[name]) for name in ("type", "number", "issuer") if reference.get(name)
-    )
-    label = catalogue.label(claims["decision"], genuineness=query.get("purpose") == "inspection.authenticity")
-    return [
-        catalogue.word("receipt.genuine", kid=verdict.kid or ""),
-        f"{catalogue.word('decision')}: {label} ({claims['decision']})",
-        f"{catalogue.word('reasons')}: {', '.join(claims['reasons'])}",
-        f"{catalogue.word('credential')}: {named}",
-        f"{query.get('jurisdiction')} · {query.get('purpose')}",
-        catalogue.word(
-            "receipt.instants",
-            **{name: _instant(claims[name], catalogue) for name in ("valid_at", "known_at", "evaluated_at")},
-        ),
-        *_signed(claims.get("signature"), catalogue),
-        f"iss {claims['iss']} · {claims['jti']}",
-    ]
+    from app.usecases.verify_receipt import KEY_COMPROMISED
+
+    if verdict.claims is not None:
+        return [
+            catalogue.word("receipt.genuine", kid=verdict.kid or ""),
+            *_Reading(catalogue, settled=True).lines(verdict.claims),
+        ]
+    why = f"{catalogue.refusal(verdict.code or '', verdict.why or '')} [{verdict.code}]"
+    if verdict.kid is not None:
+        heading = catalogue.word("receipt.unreadable", kid=verdict.kid, why=why)
+        if verdict.said is None:
+            return [heading]
+        part = catalogue.word("receipt.readable_part")
+        return [heading, part, *_Reading(catalogue, settled=False).lines(verdict.said)]
+    word = "receipt.cannot_tell" if verdict.code == KEY_COMPROMISED else "receipt.not_genuine"
+    return [catalogue.word(word, why=why)]
 
 
-def _signed(signature: Any, catalogue: "Messages") -> list[str]:
-    """Of a receipt over a document: its digests, and every signer with the certificate and the time that is proven."""
-    if not isinstance(signature, dict):
-        return []
-    lines = [catalogue.word("receipt.document", kind=kind, value=value) for kind, value in signature["content"].items()]
-    for place, signer in enumerate(signature["signers"], 1):
-        label = catalogue.label(signer["decision"], genuineness=False)
-        role = catalogue.word(f"role.{signer['role']}")
-        lines.append(f"{catalogue.word('signer', place=str(place))}: {signer['certificate'] or '—'} · {role} · {label}")
-        if proven := signer.get("proven_time"):
-            by = catalogue.word("evidence.receipt") if proven["kind"] == "receipt" else proven["by"]
-            instant = _instant(proven["instant"], catalogue)
-            lines.append(f"  {catalogue.word('signer.proven', instant=instant, by=by)}")
-    return lines
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _instant(text: str, catalogue: "Messages") -> str:
-    from registry.period import InstantError, parse_instant
+class _Reading:
+    """Claims as lines, whatever they hold: of a later or another issuer, what can be read; for the rest, that.
 
-    try:
-        return catalogue.instant(parse_instant(text))
-    except InstantError:
-        return text
+    Where it is not settled that the receipt decides anything, no decision is put into words.
+    """
+
+    def __init__(self, catalogue: "Messages", *, settled: bool) -> None:
+        self._catalogue, self._settled = catalogue, settled
+        self._unread = catalogue.word("receipt.unread_value")
+
+    def lines(self, claims: Mapping[str, Any]) -> list[str]:
+        """The receipt's main claims."""
+        word, query = self._catalogue.word, _object(claims.get("query"))
+        given = claims.get("reasons")
+        reasons = given if isinstance(given, list) and given else [None]
+        instants = {name: self._instant(claims.get(name)) for name in ("valid_at", "known_at", "evaluated_at")}
+        inspected = query.get("purpose") == "inspection.authenticity"
+        return [
+            f"{word('decision')}: {self._decision(claims.get('decision'), genuineness=inspected, named=True)}",
+            f"{word('reasons')}: {', '.join(map(self._text, reasons))}",
+            f"{word('credential')}: {self._credential(query.get('credential'))}",
+            f"{self._text(query.get('jurisdiction'))} · {self._text(query.get('purpose'))}",
+            word("receipt.instants", **instants),
+            *(self._signed(claims["signature"]) if "signature" in claims else ()),
+            f"iss {self._text(claims.get('iss'))} · {self._text(claims.get('jti'))}",
+        ]
+
+    def _text(self, value: Any) -> str:
+        from app.usecases.verify_receipt import on_one_line
+
+        return on_one_line(value) if isinstance(value, str) and value.strip() else self._unread
+
+    def _decision(self, value: Any, *, genuineness: bool, named: bool = False) -> str:
+        from registry.decision import OUTCOMES
+
+        if value not in OUTCOMES:
+            # A word that is unknown here is shown and not taken for anything.
+            return f"{self._text(value)} {self._unread}" if isinstance(value, str) else self._unread
+        if not self._settled:
+            return f"{value} {self._catalogue.word('receipt.unsettled')}"
+        label = self._catalogue.label(value, genuineness=genuineness)
+        return f"{label} ({value})" if named else label
+
+    def _credential(self, reference: Any) -> str:
+        found = _object(reference)
+        names = ("id",) if found.get("id") else ("type", "number", "issuer", "certificate")
+        return " ".join(self._text(found[name]) for name in names if found.get(name)) or self._unread
+
+    def _instant(self, value: Any) -> str:
+        from registry.period import InstantError, parse_instant
+
+        try:
+            return self._catalogue.instant(parse_instant(value if isinstance(value, str) else ""))
+        except InstantError:
+            return self._text(value)
+
+    def _signed(self, signature: Any) -> list[str]:
+        """Of a receipt over a document: its digests, and every signer with certificate and the time that is proven."""
+        word, said = self._catalogue.word, _object(signature)
+        given = said.get("signers")
+        signers = given if isinstance(given, list) else [None]
+        contents = _object(said.get("content")) or {"—": None}
+        lines = [
+            word("receipt.document", kind=self._text(kind), value=self._text(value)) for kind, value in contents.items()
+        ]
+        for place, signer in enumerate(map(_object, signers), 1):
+            lines += self._signer(str(place), signer)
+        return lines
+
+    def _signer(self, place: str, signer: dict[str, Any]) -> list[str]:
+        from registry.signers import ROLES
+
+        word = self._catalogue.word
+        certificate = "—" if signer.get("certificate", "") is None else self._text(signer.get("certificate"))
+        role = signer.get("role")
+        about = (
+            certificate,
+            word(f"role.{role}") if role in (*ROLES, "unknown") else self._unread,
+            self._decision(signer.get("decision"), genuineness=False),
+        )
+        lines = [f"{word('signer', place=place)}: {' · '.join(about)}"]
+        proven = signer.get("proven_time")
+        if proven is not None:
+            found = _object(proven)
+            by = word("evidence.receipt") if found.get("kind") == "receipt" else self._text(found.get("by"))
+            lines.append(f"  {word('signer.proven', instant=self._instant(found.get('instant')), by=by)}")
+        return lines

@@ -1,6 +1,5 @@
 """`accord verify-signature`: judge the signatures of a document, of any length, by a local store."""
 
-import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,6 +136,7 @@ def _answer(
     from app.signature_presentation import signature_view
     from app.usecases.issue_receipt import issue_receipt
     from app.usecases.signature_request import read_request
+    from app.waiting import waited_for
     from keys.content import Stream
     from registry.errors import QueryRefused
 
@@ -151,7 +151,7 @@ def _answer(
         try:
             stream = None if document is None else Stream(lambda: document.open("rb"))
             request = read_request(given, now, stream)
-            answer = asyncio.run(node.signatures.verify(request))
+            answer = waited_for(node.signatures.verify(request))
         except QueryRefused as error:
             refuse(error, catalogue, named)
         finally:

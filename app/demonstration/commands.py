@@ -1,6 +1,5 @@
 """The ready-made commands that `accord demo` prints: one question for every decision, by curl and by the shell."""
 
-import asyncio
 import shlex
 import tomllib
 from importlib import resources
@@ -10,6 +9,7 @@ from app import clock
 from app.settings import Settings
 from app.store.reader import SqliteReader
 from app.usecases.publish_status import list_path
+from app.waiting import waited_for
 
 _ACCORD = ".venv/bin/accord"
 
@@ -61,7 +61,7 @@ def status_commands(base: str, settings: Settings, reference: dict[str, str]) ->
     """Saving the status list of a credential, and deciding from it offline."""
     reader = SqliteReader(settings.store_path)
     try:
-        place = asyncio.run(_place(reader, reference))
+        place = waited_for(_place(reader, reference))
     finally:
         reader.close()
     if place is None:

@@ -3,7 +3,6 @@
 Run by `make examples`; receipts are cut, since theirs would differ at every run.
 """
 
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from app.messages import messages
 from app.presentation import answer_view, to_json
 from app.settings import Settings
 from app.usecases.issue_receipt import issue_receipt
+from app.waiting import waited_for
 
 TARGET = Path(__file__).parent.parent / "api" / "examples.json"
 
@@ -38,7 +38,7 @@ def main() -> None:
         settings = Settings(home=Path(folder))
         prepare(settings)
         node = open_node(settings)
-        written = [asyncio.run(_documented(node, entry["query"])) for entry in examples()]
+        written = [waited_for(_documented(node, entry["query"])) for entry in examples()]
         node.reader.close()
     TARGET.write_bytes(to_json(written, indent=True) + b"\n")
 

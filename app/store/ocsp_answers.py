@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select
 
 from app.ports import OcspQuestion, StoreError
-from app.store.tables import OCSP_ANSWER
 from keys.certificate import Certificate
 from keys.errors import KeysError
 from keys.revocation.evidence import known_answer
@@ -46,28 +44,6 @@ def said_by(answer: OcspAnswer) -> str:
     if answer.reason in ("certificateHold", "removeFromCRL"):
         return f"{answer.reason} {to_micros(answer.entry.effective_at)}"
     return f"{_REVOKED} {to_micros(answer.entry.effective_at)} {answer.reason or ''}".rstrip()
-
-
-def add_answer(
-    connection: Connection, data: bytes, answer: OcspAnswer, question: OcspQuestion, known_from: int
-) -> bool:
-    """Enters an answer that was verified; False when it is there already."""
-    named = {"digest": digest(data), "issuer_key": question.issuer_key, "serial": f"{question.serial:x}"}
-    there = select(OCSP_ANSWER.c.no).filter_by(**named)
-    if connection.execute(there).first() is not None:
-        return False
-    values = {
-        "said": said_by(answer),
-        "this_update": to_micros(answer.this_update),
-        "next_update": None if answer.next_update is None else to_micros(answer.next_update),
-        "known_from": known_from,
-        "issuer_name": question.issuer_name,
-        "ends": to_micros(question.not_after),
-        "url": question.url,
-        "content": data,
-    }
-    connection.execute(insert(OCSP_ANSWER).values(**named, **values))
-    return True
 
 
 class OcspAnswers:

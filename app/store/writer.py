@@ -20,7 +20,7 @@ from app import clock
 from app.ports import OcspQuestion, RegisterReport, StoreError, VersionRow
 from app.store.journal import Journal
 from app.store.margin import MARGIN, MAX_MARGIN, too_late
-from app.store.ocsp_answers import add_answer
+from app.store.ocsp_answers import said_by
 from app.store.revocations import scope_of
 from app.store.schema import check
 from app.store.status_places import StatusPlaces
@@ -28,6 +28,7 @@ from app.store.tables import (
     CHANGED_ENTRY,
     CREDENTIAL,
     ISSUER,
+    OCSP_ANSWER,
     POLICY,
     REPORT,
     REVOCATION_LIST,
@@ -37,7 +38,7 @@ from app.store.tables import (
 )
 from keys.revocation.crl import RevocationList, parse_crl
 from keys.revocation.ocsp import OcspAnswer
-from registry.canonical import canonical_json
+from registry.canonical import canonical_json, digest
 from registry.document import PolicyDocument
 from registry.errors import PolicyError
 from registry.log.entry import credential_entry, policy_entry, report_entry
@@ -218,7 +219,7 @@ class SqliteWriter:
         """
 
         def work(connection: Connection, recorded_at: datetime, _: Journal) -> bool:
-            return add_answer(connection, data, answer, question, self._instant(known_from, recorded_at))
+            return _add_answer(connection, data, answer, question, self._instant(known_from, recorded_at))
 
         return self._record(work)
 
@@ -336,6 +337,28 @@ def _is_new(document: PolicyDocument, held: Mapping[tuple[str, str], Mapping[int
         raise PolicyError(
             document.source, "version", f"{document.version} is older than version {max(versions)}, which is known"
         )
+    return True
+
+
+def _add_answer(
+    connection: Connection, data: bytes, answer: OcspAnswer, question: OcspQuestion, known_from: int
+) -> bool:
+    """Enters an answer that was verified; False when it is there already."""
+    named = {"digest": digest(data), "issuer_key": question.issuer_key, "serial": f"{question.serial:x}"}
+    there = select(OCSP_ANSWER.c.no).filter_by(**named)
+    if connection.execute(there).first() is not None:
+        return False
+    values = {
+        "said": said_by(answer),
+        "this_update": to_micros(answer.this_update),
+        "next_update": None if answer.next_update is None else to_micros(answer.next_update),
+        "known_from": known_from,
+        "issuer_name": question.issuer_name,
+        "ends": to_micros(question.not_after),
+        "url": question.url,
+        "content": data,
+    }
+    connection.execute(insert(OCSP_ANSWER).values(**named, **values))
     return True
 
 

@@ -93,8 +93,9 @@ def read_submission(content: Any, ring: KeyRing) -> Submitted:
         credential_id = _text(content, "credential_id", 64)
     else:
         claims = _receipt(_text(content, "receipt", MAX_RECEIPT), ring)
-        credential, jti = claims.get("credential") or {}, claims["jti"]
-        credential_id, issuer = credential.get("id"), credential.get("issuer")
+        credential, jti = claims.get("credential"), claims["jti"]
+        if isinstance(credential, dict):
+            credential_id, issuer = (_text_or_none(credential.get(name)) for name in ("id", "issuer"))
     return Submitted(
         credential_id=credential_id,
         receipt=jti,
@@ -141,6 +142,10 @@ def _receipt(token: str, ring: KeyRing) -> Mapping[str, Any]:
             "/receipt", "objection.receipt_not_ours", why=Detail(code=str(verdict.code), text=str(verdict.why))
         )
     return verdict.claims
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _text(content: Mapping[str, Any], name: str, limit: int) -> str:

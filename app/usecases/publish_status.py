@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from app.ports import NodeKeys
 from keys.custody import Signer
 from keys.jws import sign_compact
 from registry.period import to_micros
@@ -74,7 +75,7 @@ class _Reading:
     learnt: int | None
     ends: int | None
     arrays: Mapping[tuple[int | None, int], tuple[Standing, bytes]] = field(default_factory=dict)
-    tokens: Mapping[tuple[int, Term], Published] = field(default_factory=dict)
+    tokens: Mapping[tuple[str, int, Term], Published] = field(default_factory=dict)
 
     def serves(self, head: int, known_at: int) -> bool:
         """Whether nothing was written, and nothing became known, since it was read."""
@@ -96,8 +97,8 @@ class StatusPublisher:
     and took effect earlier is seen. What was said at the time is proved by receipts and by lists that were kept.
     """
 
-    def __init__(self, register: StatusRegister, signer: Signer, origin: Origin, base: str) -> None:
-        self._register, self._signer, self._origin, self._base = register, signer, origin, base
+    def __init__(self, register: StatusRegister, keys: NodeKeys, origin: Origin, base: str) -> None:
+        self._register, self._keys, self._origin, self._base = register, keys, origin, base
         self._readings: Mapping[str, _Reading] = {}
         self._lock = threading.Lock()
 
@@ -111,12 +112,16 @@ class StatusPublisher:
         if reading is None or not reading.serves(head, to_micros(now)):
             return None
         found = reading.array_at(at * 1_000_000, bits)
-        return None if found is None else reading.tokens.get((bits, _term(reading, found[0], at)))
+        if found is None:
+            return None
+        # By the key that signs now: a token by the former may be worth nothing since.
+        return reading.tokens.get((self._keys.signer.kid, bits, _term(reading, found[0], at)))
 
     def publish(self, listed: str, bits: int, at: int, head: int, now: datetime) -> Published | None:
         """The token of a list in a size, of an instant in seconds since 1970; None where there is no such list.
 
-        Takes a while when the list has to be built: not for the thread that answers everybody. Raises `StoreError`.
+        Takes a while when the list has to be built: not for the thread that answers everybody. Raises `StoreError`
+        and `keys.errors.CustodyError`.
         """
         with self._lock:
             reading = self._read(listed, head, to_micros(now))
@@ -128,10 +133,12 @@ class StatusPublisher:
                 arrays = {**reading.arrays, (found[0].since, bits): found}
                 reading = replace(reading, arrays=_newest(arrays, _INSTANTS))
             span = _term(reading, found[0], at)
-            token = reading.tokens.get((bits, span))
+            signer = self._keys.signer
+            named = signer.kid, bits, span
+            token = reading.tokens.get(named)
             if token is None:
-                token = self._signed(listed, bits, span, found[1])
-                reading = replace(reading, tokens=_newest({**reading.tokens, (bits, span): token}, _INSTANTS))
+                token = self._signed(signer, listed, bits, span, found[1])
+                reading = replace(reading, tokens=_newest({**reading.tokens, named: token}, _INSTANTS))
             others = {name: other for name, other in self._readings.items() if name != listed}
             self._readings = _newest({**others, listed: reading}, _LISTS)
             return token
@@ -149,12 +156,12 @@ class StatusPublisher:
             return replace(fresh, arrays=before.arrays, tokens=before.tokens)
         return fresh
 
-    def _signed(self, listed: str, bits: int, span: Term, compressed: bytes) -> Published:
+    def _signed(self, signer: Signer, listed: str, bits: int, span: Term, compressed: bytes) -> Published:
         uri, origin = self.uri(listed, bits), self._origin
         claims = token_claims(uri, span, compressed, bits, issuer=origin.issuer, livemode=origin.livemode)
         payload = json.dumps(claims, separators=(",", ":")).encode()
-        token = sign_compact(payload, self._signer, STATUS_LIST_TYPE, MAX_LENGTH).encode()
-        named = self._signer.kid.encode() + payload
+        token = sign_compact(payload, signer, STATUS_LIST_TYPE, MAX_LENGTH).encode()
+        named = signer.kid.encode() + payload
         tag = b'"' + hashlib.sha256(named).hexdigest()[:32].encode() + b'"'
         return Published(token=token, zipped=gzip.compress(token, 6, mtime=0), tag=tag, ttl=span.ttl)
 

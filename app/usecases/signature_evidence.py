@@ -135,10 +135,15 @@ def _signers(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _signatures(signers: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], frozenset[str]]:
     return {
-        (signer["signature"], signer["certificate"]): frozenset(map(str, signer.get("path") or ()))
+        (signer["signature"], signer["certificate"]): _path(signer)
         for signer in signers
         if isinstance(signer.get("signature"), str) and isinstance(signer.get("certificate"), str)
     }
+
+
+def _path(signer: Mapping[str, Any]) -> frozenset[str]:
+    path = signer.get("path")
+    return frozenset(map(str, path if isinstance(path, list) else ()))
 
 
 def _tokens(signers: Iterable[Mapping[str, Any]]) -> frozenset[str]:

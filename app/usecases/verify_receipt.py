@@ -1,19 +1,22 @@
 """Check a receipt offline, and compare it with what would be answered today."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from app.usecases.recognize import Recognizer
-from keys.errors import KeysError
+from keys import strict_json
+from keys.errors import KeysError, MalformedError
 from keys.jws import verify_compact
 from keys.key_ring import KeyRing
 from registry.errors import CanonicalError, Fault, QueryRefused
-from registry.receipt import RECEIPT_TYPE, claims_problem, core
+from registry.receipt import RECEIPT_TYPE, claims_problem, core, unread_claims
 
 ALGORITHMS = frozenset({"ES256", "Ed25519", "SM2"})
+_SHOWN, _LONGEST = 12, 64
 KEY_COMPROMISED = "key.compromised"
 """The code of a receipt that may be genuine and cannot be told from what the thief of its key makes."""
 
@@ -22,7 +25,8 @@ KEY_COMPROMISED = "key.compromised"
 class ReceiptVerdict:
     """Whether a receipt is shown to be genuine. `why` says what is wrong (code and detail), `claims` what it says.
 
-    Of one that is not shown to be, nothing is told: its claims are whatever somebody wrote.
+    Of one that is not shown to be, nothing is told: its claims are whatever somebody wrote. But where `kid` is given,
+    that key signed it, and what it decides cannot be read here: `said` is what was signed, if that is an object at all.
     """
 
     genuine: bool
@@ -32,27 +36,47 @@ class ReceiptVerdict:
     claims: Mapping[str, Any] | None
     on_stolen_key: bool = False
     """It is genuine, but says that a time was proven by a receipt whose key has been declared compromised since."""
+    unread: tuple[str, ...] = ()
+    """Of a genuine one, the claims that are not as this software writes them, or unknown to it."""
+    said: Mapping[str, Any] | None = None
 
 
 def verify_receipt(token: str, ring: KeyRing) -> ReceiptVerdict:
     """Judges a receipt by the keys in hand; needs no network, no database and no clock. Total over any text."""
-
-    def refused(code: str, why: str) -> ReceiptVerdict:
-        return ReceiptVerdict(genuine=False, kid=None, code=code, why=why, claims=None)
-
     try:
         verified = verify_compact(token, ring, RECEIPT_TYPE, ALGORITHMS)
     except KeysError as error:
-        return refused(error.code, error.detail)
+        return ReceiptVerdict(genuine=False, kid=None, code=error.code, why=error.detail, claims=None)
+    content, problem = _read(verified.payload)
+    if content is None or problem is not None:
+        return ReceiptVerdict(
+            genuine=False, kid=verified.kid, code="receipt.claims", why=problem, claims=None, said=content
+        )
+    return ReceiptVerdict(
+        genuine=True,
+        kid=verified.kid,
+        code=None,
+        why=None,
+        claims=content,
+        on_stolen_key=any(key.revoked_at is not None and key.kid in _rests_on(content) for key in ring.keys),
+        unread=unread_claims(content),
+    )
+
+
+def _read(payload: bytes) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The claims that were signed, None where there are none, and what keeps one from going by them."""
     try:
-        content = json.loads(verified.payload)
-        problem = claims_problem(content)
-    except (ValueError, CanonicalError, RecursionError):
-        problem = "the claims are not JSON"
-    if problem is not None:
-        return refused("receipt.claims", problem)
-    stolen = any(key.revoked_at is not None and key.kid in _rests_on(content) for key in ring.keys)
-    return ReceiptVerdict(genuine=True, kid=verified.kid, code=None, why=None, claims=content, on_stolen_key=stolen)
+        content = strict_json.decode_object(payload)
+        # Lone surrogates, and numbers that others read otherwise: such claims could not even be shown (RFC 7493).
+        orjson.dumps(content)
+    except MalformedError as error:
+        return None, f"the claims are {error.detail}"
+    except TypeError:
+        return None, "the claims hold what JSON cannot carry from one to another"
+    try:
+        return content, claims_problem(content)
+    except CanonicalError as error:
+        return content, f"claim 'query' has no hash: {error}"
 
 
 def _rests_on(claims: Mapping[str, Any]) -> list[str]:
@@ -63,6 +87,17 @@ def _rests_on(claims: Mapping[str, Any]) -> list[str]:
     times = [signer.get("proven_time") for signer in found if isinstance(signer, dict)]
     kids = [time.get("kid") for time in times if isinstance(time, dict)]
     return [kid for kid in kids if isinstance(kid, str)]
+
+
+def on_one_line(text: str) -> str:
+    """A signed text as it may be printed: whoever signed it may still mean it for the terminal, or for the eye."""
+    return "".join(character if character.isprintable() or character == "\u3000" else "�" for character in text)
+
+
+def shown_names(unread: Sequence[str]) -> str:
+    """Names of claims on one line, of too many the first."""
+    names = [on_one_line(name[:_LONGEST]) or '""' for name in unread[:_SHOWN]]
+    return ", ".join(names) + (" …" if len(unread) > _SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +117,16 @@ async def compare_with_today(
     Raises `QueryRefused` when the question can no longer be asked, and `StoreError`.
     """
     asked = {name: value for name, value in claims["query"].items() if value is not None and name != "known_at"}
-    asked["credential"] = {name: value for name, value in asked["credential"].items() if value is not None}
-    if "certificate" in asked["credential"]:
+    named = asked.get("credential")
+    # One that is no object is passed on: the question says what is wrong with it.
+    reference = {name: value for name, value in named.items() if value is not None} if isinstance(named, dict) else {}
+    if "certificate" in reference:
         # A receipt holds the fingerprint alone, and of a document its digest.
         if "signature" in claims:
             raise QueryRefused(Fault(pointer="/signature", code="document.needed"))
         raise QueryRefused(Fault(pointer="/query/credential/certificate", code="query.certificate_needed"))
-    if "id" in asked["credential"]:
-        asked["credential"] = {"id": asked["credential"]["id"]}
+    if isinstance(named, dict):
+        asked["credential"] = {"id": reference["id"]} if "id" in reference else reference
     _, decision = await recognizer.recognize(asked, now)
     today = core(decision)
     mine = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from app.ports import NodeKeys
 from app.usecases.recognize import Recognizer
 from app.usecases.signature_evidence import SignatureReceipt, read_receipts
 from app.usecases.signature_request import SignatureRequest
@@ -14,7 +15,6 @@ from keys.certificate import Certificate
 from keys.cms import SignedData, Signer, find_certificate, parse_cms, verify_countersignature
 from keys.content import DIGESTS, Content, Digested, Octets
 from keys.errors import KeysError
-from keys.key_ring import KeyRing
 from registry.errors import Detail, Fault, QueryRefused, detail_of
 from registry.evidence import Brought, DocumentSignature, RefusedEvidence
 from registry.query import MAX_CHAIN
@@ -30,13 +30,13 @@ _NAMES = {"cms.not_signed": "document.not_signed", "cms.no_signer": "document.no
 class SignatureVerifier:
     """Judges signed documents. Keeps nothing: whoever asks keeps the receipt."""
 
-    def __init__(self, recognizer: Recognizer, ring: KeyRing, *, livemode: bool) -> None:
-        self._recognizer, self._ring, self._livemode = recognizer, ring, livemode
+    def __init__(self, recognizer: Recognizer, keys: NodeKeys, *, livemode: bool) -> None:
+        self._recognizer, self._keys, self._livemode = recognizer, keys, livemode
 
     async def verify(self, request: SignatureRequest) -> SignatureAnswer:
-        """The answer on every signer. Raises `QueryRefused` and `StoreError`."""
+        """The answer on every signer. Raises `QueryRefused`, `StoreError` and `keys.errors.CustodyError`."""
         message, content, found = read_message(request)
-        receipts, refused = read_receipts(request.evidence, self._ring, livemode=self._livemode)
+        receipts, refused = read_receipts(request.evidence, self._keys.ring, livemode=self._livemode)
         stapled = tuple(piece.octets for piece in request.evidence if piece.kind == "ocsp")
         whole = Octets(request.signature)
         hints = () if message is None else message.certificates

@@ -29,6 +29,8 @@ Made = TypeVar("Made", bound=Signer)
 
 _LABEL = re.compile(r"[a-z]+")
 _KID = re.compile(r"[A-Za-z0-9_-]{43}")
+_JWKS = "jwks.json"
+_ACTIVE = "active"
 _ON_TOKEN = ".token"
 _RETIRED = ".retired"
 _PRIVATE_FILE = re.compile(rf"({_LABEL.pattern})-({_KID.pattern})\.(pem|token)({re.escape(_RETIRED)})?")
@@ -50,6 +52,14 @@ class KeyEntry:
     file: Path | None
     place: TokenKey | None
     compromised_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPart:
+    """What the directory says to everybody, byte for byte: to tell whether it says something else now."""
+
+    jwks: bytes | None
+    active: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +217,8 @@ def load_active(directory: Path, label: str, passphrase: bytes) -> PemSigner:
     return signer
 
 
-def load_active_on_token(directory: Path, label: str, token: Token) -> TokenSigner:
-    """Opens the key that signs, on its token.
+def load_active_on_token(directory: Path, label: str, token: Token, *, tried: bool = True) -> TokenSigner:
+    """Opens the key that signs, on its token; not `tried`, the token is asked for nothing before the first signature.
 
     Raises what `find_active` raises, CustodyError "key.not_on_token" when it is in a file, and what `pkcs11.load`
     raises.
@@ -216,7 +226,12 @@ def load_active_on_token(directory: Path, label: str, token: Token) -> TokenSign
     entry = find_active(directory, label)
     if entry.place is None:
         raise CustodyError("key.not_on_token", f"{directory}: key {entry.kid} is in a file, not on a token; open that")
-    return pkcs11.load(token, entry.place, load_ring(directory).find(entry.kid))
+    return pkcs11.load(token, entry.place, load_ring(directory).find(entry.kid), tried=tried)
+
+
+def public_part(directory: Path) -> PublicPart:
+    """What the directory says now. Raises what `files.read_public` raises."""
+    return PublicPart(jwks=files.read_public(directory / _JWKS), active=files.read_public(directory / _ACTIVE))
 
 
 def load_ring(directory: Path) -> KeyRing:
@@ -292,11 +307,11 @@ def _private_path(directory: Path, label: str, kid: str) -> Path:
 
 
 def _write_active(directory: Path, kid: str) -> None:
-    files.replace(directory / "active", f"{kid}\n".encode("ascii"))
+    files.replace(directory / _ACTIVE, f"{kid}\n".encode("ascii"))
 
 
 def _active_kid(directory: Path) -> str | None:
-    path = directory / "active"
+    path = directory / _ACTIVE
     data = files.read_public(path)
     if data is None:
         return None
@@ -308,11 +323,11 @@ def _active_kid(directory: Path) -> str | None:
 
 def _publish(directory: Path, keys: tuple[PublicKey, ...]) -> None:
     jwks = KeyRing(keys=keys).jwks()
-    files.replace(directory / "jwks.json", json.dumps(jwks, indent=2).encode("ascii") + b"\n")
+    files.replace(directory / _JWKS, json.dumps(jwks, indent=2).encode("ascii") + b"\n")
 
 
 def _published(directory: Path) -> tuple[PublicKey, ...]:
-    path = directory / "jwks.json"
+    path = directory / _JWKS
     data = files.read_public(path)
     if data is None:
         return ()

@@ -149,11 +149,11 @@ def generate(token: Token, label: str, alg: str = ES256.name) -> TokenSigner:
     return signer
 
 
-def load(token: Token, place: TokenKey, public: PublicKey) -> TokenSigner:
+def load(token: Token, place: TokenKey, public: PublicKey, *, tried: bool = True) -> TokenSigner:
     """Opens the token and shows by a signature that the private half of a published key is on it, and works.
 
-    Raises CustodyError "key.token_other" where the key is said to be on another token than this, "key.kind", and what
-    `TokenSigner.sign` raises.
+    Not `tried`, it is opened with the first signature. Raises CustodyError "key.token_other" where the key is said to
+    be on another token than this, "key.kind", and what `TokenSigner.sign` raises.
     """
     if place.token != token.label:
         # The PIN is this token's: offered to another, it would count as a wrong one there.
@@ -162,7 +162,8 @@ def load(token: Token, place: TokenKey, public: PublicKey) -> TokenSigner:
     if public.alg not in _KINDS:
         raise CustodyError("key.kind", f"{token}: key {public.kid} is for {public.alg}, which no token has; rotate it")
     signer = TokenSigner(public=public, place=place, _token=token)
-    signer.sign(_TRIAL)
+    if tried:
+        signer.sign(_TRIAL)
     return signer
 
 

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from app import clock
 from app.settings import Settings
+from app.signing_keys import SigningKeys
 from app.store import file
 from app.store.margin import LOOK
 from app.store.writer import SqliteWriter
-from keys.custody import Signer
 from keys.errors import CustodyError
 from registry.document import PolicyDocument, parse_document
 from tests.api.service import RECOGNIZED, Service, assert_problem, link, stable
@@ -85,8 +85,9 @@ class Gone:
 
     remote = True
 
-    def __init__(self, signer: Signer) -> None:
-        self.public, self.alg, self.kid = signer.public, signer.alg, signer.kid
+    def __init__(self, keys: SigningKeys) -> None:
+        self.public, self.alg, self.kid = keys.signer.public, keys.signer.alg, keys.signer.kid
+        self.signer, self.ring = self, keys.ring
 
     def sign(self, message: bytes) -> bytes:
         raise CustodyError("key.token_missing", "module.so, token 'accord': there is no such token; put it in place")
@@ -95,8 +96,8 @@ class Gone:
 def test_a_signing_key_that_is_lost_under_a_running_node(copied: Settings, opened: Callable[..., Service]) -> None:
     """No receipt, no answer: 503, whatever would have been decided."""
     service = opened(copied)
-    signer = service.node.signer
-    object.__setattr__(service.node, "signer", Gone(signer))
+    keys = service.node.keys
+    object.__setattr__(service.node, "keys", Gone(keys))
     with capture_logs() as logged:
         for response in (service.recognize(RECOGNIZED), service.get("/v1/recognitions", link(RECOGNIZED))):
             assert_problem(response, 503, "keys.unavailable")
@@ -112,7 +113,7 @@ def test_a_signing_key_that_is_lost_under_a_running_node(copied: Settings, opene
     told = [entry for entry in logged if entry["event"] == "keys"]
     assert len(told) == 3
     assert all("put it in place" in entry["detail"] for entry in told)
-    object.__setattr__(service.node, "signer", signer)
+    object.__setattr__(service.node, "keys", keys)
     assert service.recognize(RECOGNIZED).status_code == 200
     assert service.get("/readyz").status_code == 200
 

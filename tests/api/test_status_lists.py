@@ -298,7 +298,7 @@ class Lives:
     def __init__(self, folder: Path, service: Service) -> None:
         self.path = schema.migrate(folder / "lives.db", "test", clock.now()).path
         self.publisher = StatusPublisher(
-            SqliteStatusLists(self.path, seed), service.node.signer, service.node.origin, "https://accord.test"
+            SqliteStatusLists(self.path, seed), service.node.keys, service.node.origin, "https://accord.test"
         )
         self.writer = SqliteWriter(self.path, wait=lambda seconds: None)
         self.service, self.begun = service, 0

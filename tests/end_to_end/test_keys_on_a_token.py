@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app import clock
 from app.demonstration.commands import examples, link_parameters
+from app.signing_keys import LOOK_SECONDS
 from keys.custody.token import Token
 from tests.end_to_end.shell import PATIENCE, Server, accord, assert_refused, serving
 from tests.end_to_end.test_shell import RECOGNIZED
@@ -162,3 +164,25 @@ def test_a_service_that_loses_its_token_refuses_until_it_is_back(
     log = (tmp_path / "log").read_text()
     assert "there is no such token" in log
     assert PIN not in log
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_running_service_turns_to_a_key_on_its_token_and_drops_the_stolen_one(
+    home: Path, hsm: SoftHsm, settings: dict[str, str], tmp_path: Path, workers: str
+) -> None:
+    with serving(home, tmp_path / "log", "serve", "--workers", workers, **settings) as server:
+        before = [asked(server).json()["receipt"] for _ in range(4)]
+        made = json.loads(accord(home, "keys", "rotate", "--pkcs11", "--json", **settings).out)
+        assert accord(home, "keys", "compromised", made["former"]).code == 0
+        clock.wait(LOOK_SECONDS)
+        after = [asked(server).json()["receipt"] for _ in range(8)]
+        keys = httpx.get(f"{server.base}/.well-known/jwks.json", timeout=PATIENCE).json()["keys"]
+        reports = [
+            httpx.post(f"{server.base}/v1/receipts/verifications", json={"receipt": receipt}, timeout=PATIENCE).json()
+            for receipt in (*before, *after)
+        ]
+        hsm.take_out()
+        assert [asked(server).status_code for _ in range(4)] == [503] * 4
+    assert [key["kid"] for key in keys if "revoked" not in key] == [made["kid"]]
+    assert [report["code"] for report in reports] == ["key.compromised"] * len(before) + [None] * len(after)
+    assert {report["kid"] for report in reports} == {None, made["kid"]}

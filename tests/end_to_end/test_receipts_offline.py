@@ -73,8 +73,8 @@ def test_a_receipt_from_standard_input_and_as_json(saved: Path) -> None:
     outcome = verify_receipt(saved, "-", "--jwks", "k.json", "--json", given=receipt)
     assert outcome.code == 0
     report = json.loads(outcome.out)
-    assert set(report) == {"genuine", "kid", "code", "why", "claims", "notes"}
-    assert report["genuine"] is True
+    assert set(report) == {"genuine", "kid", "code", "why", "claims", "unread", "notes"}
+    assert (report["genuine"], report["unread"]) == (True, [])
     assert report["claims"] == json.loads(decoded(receipt.split(".")[1]))
 
 
@@ -219,3 +219,4 @@ def test_a_token_of_another_kind_by_our_own_key_is_no_receipt(server: Server, sa
     outcome = verify_receipt(saved, "claims.jws", "--jwks", "k.json")
     assert outcome.code == 1
     assert "[receipt.claims]" in outcome.out
+    assert "不真实" not in outcome.out

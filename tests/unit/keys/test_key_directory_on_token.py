@@ -54,6 +54,23 @@ def test_a_key_on_a_token_is_published_and_active(directory: Path, token: Token,
     assert load_ring(directory).keys == (first.public,)
 
 
+def test_a_token_is_asked_for_nothing_before_the_first_signature(
+    directory: Path, token: Token, first: TokenSigner
+) -> None:
+    """Who opens a key beside other work cannot wait for a token that does not answer."""
+    gone = dataclasses.replace(token, module=directory / "none.so")
+    for attempt in (
+        lambda: load_active_on_token(directory, "test", gone),
+        lambda: load_active_on_token(directory, "test", gone, tried=False).sign(b"message"),
+    ):
+        with pytest.raises(CustodyError) as caught:
+            attempt()
+        assert caught.value.code == "key.module_unusable"
+    untried = load_active_on_token(directory, "test", token, tried=False)
+    assert untried == first
+    first.public.verify(untried.sign(b"message"), b"message")
+
+
 def test_a_directory_may_have_keys_of_both_kinds(
     directory: Path, token: Token, first: TokenSigner, passphrase: bytes
 ) -> None:

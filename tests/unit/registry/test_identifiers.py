@@ -1,6 +1,8 @@
 """Check digits and normalisation, held against numbers that were really published."""
 
 import string
+import tracemalloc
+import unicodedata
 from collections.abc import Callable
 
 import pytest
@@ -273,3 +275,34 @@ def test_texts_are_compared_by_meaning(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), [("GB 5009.12-2023", "GB 5009.12-2017"), ("1.5级", "15级"), ("A-1", "A1")])
 def test_other_texts_stay_different(one: str, other: str) -> None:
     assert comparable(one) != comparable(other)
+
+
+@given(st.text(max_size=200))
+def test_a_text_has_one_form_whether_it_is_kept_or_not(text: str) -> None:
+    form = comparable(text)
+    assert comparable(text) == form
+    assert form == "".join(unicodedata.normalize("NFKC", text).casefold().split()).translate(
+        dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
+    )
+
+
+def kept_after(*texts: Callable[[int], str]) -> int:
+    """Bytes that are still held when ten thousand texts of each sort were compared and let go."""
+    comparable("first")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for text in texts:
+            for number in range(10_000):
+                comparable(text(number))
+        return tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+
+def test_whoever_asks_cannot_fill_the_memory_with_texts() -> None:
+    """Long ones are not kept, nor those that become long; of short ones as many as a policy needs."""
+    swelling = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
+    assert len(unicodedata.normalize("NFKC", swelling)) == 18
+    assert kept_after(lambda number: f"{number} {'长' * 5_000}", lambda number: f"{number} {swelling * 120}") < 100_000
+    assert kept_after(lambda number: f"{number}{'短' * 100}") < 5_000_000

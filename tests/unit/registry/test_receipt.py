@@ -13,7 +13,17 @@ from registry.decision import OUTCOMES, Decision
 from registry.document import LocalText
 from registry.dossier import RegisterState
 from registry.finding import CHECKS
-from registry.receipt import RECEIPT_TYPE, Origin, claims, claims_problem, core, details, digests, evidence
+from registry.receipt import (
+    RECEIPT_TYPE,
+    Origin,
+    claims,
+    claims_problem,
+    core,
+    details,
+    digests,
+    evidence,
+    unread_claims,
+)
 from registry.scope import Surroundings
 from tests.unit.registry.specimens import (
     DAY,
@@ -272,33 +282,16 @@ GONE: Any = object()
     [
         *(
             (name, value, f"claim {name!r} is missing or not a text")
-            for name in ("iss", "jti", "software", "query_hash", "valid_at", "known_at", "time_source", "evaluated_at")
+            for name in ("iss", "jti", "query_hash", "valid_at", "known_at", "evaluated_at")
             for value in (GONE, None, 5, ["a"])
         ),
         *(
-            (name, value, "claim 'iat' or 'livemode' is missing or of the wrong kind")
-            for name, values in (("iat", (GONE, "1", 1.5, True, None)), ("livemode", (GONE, 0, "false", None)))
-            for value in values
+            ("livemode", value, "claim 'livemode' is missing or of the wrong kind")
+            for value in (GONE, 0, "false", None)
         ),
         *(
             ("decision", value, "claim 'decision' is not one of the six decisions")
             for value in (GONE, "yes", None, ["recognized"], {})
-        ),
-        *(
-            ("checks", value, "claim 'checks' does not hold the ten checks")
-            for value in (
-                GONE,
-                None,
-                [],
-                list(CHECKS),
-                {},
-                dict.fromkeys(CHECKS[:-1], "passed"),
-                dict.fromkeys((*CHECKS, "mood"), "passed"),
-            )
-        ),
-        *(
-            ("reasons", value, "claim 'reasons' is not a list of codes, or empty")
-            for value in (GONE, None, [], "agreement.in_force", [5], [{"code": "a"}], {"a": 1})
         ),
         *(("query", value, "claim 'query' is missing or not an object") for value in (GONE, None, "{}", [])),
         ("query", {}, "claim 'query_hash' is not the hash of claim 'query'"),
@@ -310,6 +303,73 @@ GONE: Any = object()
 def test_a_claim_that_is_missing_or_wrong_is_named(name: str, value: Any, problem: str) -> None:
     content = {key: held for key, held in {**SOUND, name: value}.items() if held is not GONE}
     assert claims_problem(content) == problem
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("software", (GONE, None, 5, ["a"])),
+        ("time_source", (GONE, None, 5, [], "guessed")),
+        ("iat", (GONE, "1", 1.5, True, None)),
+        (
+            "checks",
+            (
+                GONE,
+                None,
+                [],
+                list(CHECKS),
+                {},
+                dict.fromkeys(CHECKS[:-1], "passed"),
+                dict.fromkeys((*CHECKS, "mood"), "passed"),
+            ),
+        ),
+        ("reasons", (GONE, None, [], "agreement.in_force", [5], [{"code": "a"}], {"a": 1})),
+        ("conditions", (GONE, None, [], "open")),
+        ("agreement", ("a", [], 5)),
+        ("credential", ("a", [], 5)),
+        ("digests", (GONE, None, [])),
+        ("fresh_until", (5, [])),
+        ("lock", (None, [], "a")),
+        ("log", (None, [], "a")),
+        ("mood", (None, "good")),
+    ],
+)
+def test_a_claim_that_does_not_bear_on_the_decision_is_told_as_unread(name: str, values: tuple[Any, ...]) -> None:
+    for value in values:
+        content = {key: held for key, held in {**SOUND, name: value}.items() if held is not GONE}
+        assert claims_problem(content) is None
+        assert unread_claims(content) == (name,)
+
+
+SIGNER = {"role": "unit", "decision": "recognized", "certificate": None, "proven_time": None}
+TIME = {"instant": "2026-01-01T00:00:00Z", "kind": "timestamp", "by": "测试"}
+SIGNED = {"content": {"sha256": "00"}, "signers": [SIGNER, SIGNER | {"certificate": "00", "proven_time": TIME}]}
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        None,
+        [],
+        "a",
+        {},
+        SIGNED | {"content": []},
+        SIGNED | {"content": {"sha256": None}},
+        SIGNED | {"signers": {}},
+        SIGNED | {"signers": ["a"]},
+        *(SIGNED | {"signers": [SIGNER, SIGNER | {name: 5}]} for name in SIGNER),
+        SIGNED | {"signers": [SIGNER | {"role": "notary"}]},
+        SIGNED | {"signers": [SIGNER | {"proven_time": TIME | {"by": None}}]},
+    ],
+)
+def test_signatures_of_another_form_are_told_as_unread(signature: Any) -> None:
+    assert unread_claims({**SOUND, "signature": SIGNED}) == ()
+    assert unread_claims({**SOUND, "signature": signature}) == ("signature",)
+
+
+@pytest.mark.parametrize("outcome", DECISIONS)
+def test_nothing_of_our_own_claims_is_unread(outcome: str) -> None:
+    assert unread_claims(json.loads(canonical_json(made(DECISIONS[outcome]())))) == ()
 
 
 @pytest.mark.parametrize("content", [None, [], "claims", 5, [SOUND]])
