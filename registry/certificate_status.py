@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from keys.algorithm_policy import AlgorithmPolicy
@@ -14,20 +14,20 @@ from registry.evidence import LockEvidence, RevocationEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.query import RecognitionQuery
-from registry.stapled import brought_along
+from registry.stapled import Stapled
 
 SKEW = timedelta(minutes=5)
 """So far ahead of ours may an authority's clock be."""
 
 
 class StatusEvidence(Struct, frozen=True, kw_only=True):
-    """What certificates are judged by, as far as it was known at an instant. `stapled` are OCSP responses, unread."""
+    """What certificates are judged by, as far as it was known at an instant."""
 
     held: RevocationEvidence
     known_at: datetime
     limits: RevocationPolicy
     algorithms: AlgorithmPolicy
-    stapled: tuple[bytes, ...] = ()
+    stapled: Stapled = field(default_factory=Stapled)
 
     def verdict(
         self, certificate: Certificate, issuer: Certificate, valid_at: datetime, proven: datetime | None
@@ -69,10 +69,8 @@ class StatusEvidence(Struct, frozen=True, kw_only=True):
         RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck a responder is judged, by lists, for when he signed.
         """
         held = self.held.answers_of(issuer, self.known_at, certificate)
-        if not (held or self.stapled):
-            return ()
         found = list[KnownOcsp]()
-        for known in (*held, *brought_along(self.stapled, certificate, issuer, self.known_at, self.algorithms)):
+        for known in (*held, *self.stapled.about(certificate, issuer, self.known_at, self.algorithms)):
             responder, signed_at = known.unchecked, known.answer.produced_at
             if responder is None:
                 found.append(known)
