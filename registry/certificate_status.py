@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from keys.algorithm_policy import AlgorithmPolicy
@@ -15,20 +15,20 @@ from registry.evidence import LockEvidence, RevocationEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.query import RecognitionQuery
-from registry.stapled import brought_along
+from registry.stapled import Stapled
 
 SKEW = timedelta(minutes=5)
 """So far ahead of ours may an authority's clock be."""
 
 
 class StatusEvidence(Struct, frozen=True, kw_only=True):
-    """What certificates are judged by, as far as it was known at an instant. `stapled` are OCSP responses, unread."""
+    """What certificates are judged by, as far as it was known at an instant."""
 
     held: RevocationEvidence
     known_at: datetime
     limits: RevocationPolicy
     algorithms: AlgorithmPolicy
-    stapled: tuple[bytes, ...] = ()
+    stapled: Stapled = field(default_factory=Stapled)
 
     def verdict(
         self,
@@ -76,10 +76,10 @@ class StatusEvidence(Struct, frozen=True, kw_only=True):
     def _answers(self, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
         """The OCSP answers that count: those held and those brought along, but for responders who may be revoked."""
         held = self.held.answers_of(issuer, self.known_at, certificate)
-        if not (held or self.stapled):
+        brought = self.stapled.about(certificate, issuer, self.known_at, self.algorithms)
+        if not (held or brought):
             return ()
         found = [(known, known.known_from) for known in held]
-        brought = brought_along(self.stapled, certificate, issuer, self.known_at, self.algorithms)
         # When one that was brought along was made, only its signer says.
         found += [(known, self.known_at) for known in brought]
         return [

@@ -12,11 +12,12 @@ from keys.certificate import Certificate
 from keys.content import Content, Octets
 from keys.errors import KeysError
 from registry.certificate_status import status_evidence
-from registry.evidence import DocumentSignature, Established, LockEvidence, ProvenTime, RefusedEvidence
+from registry.evidence import DocumentSignature, Established, LockEvidence, ProvenTime
 from registry.policy import Policy
 from registry.profile import CredentialProfile
 from registry.proven_time import Refusal, proven_by_timestamp
 from registry.query import MAX_CHAIN, RecognitionQuery
+from registry.refused_evidence import RefusedEvidence
 from registry.trust import Trust
 
 TIMESTAMP = "timestamp"

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from keys.certificate import Certificate
 from keys.cms import Signer
 from keys.content import Content, Octets
 from keys.path_validation.finder import Found
 from keys.revocation.judgement import KnownCrl, KnownOcsp
+from registry.refused_evidence import RefusedEvidence
+from registry.stapled import Stapled
 
 
 class Possession(Struct, frozen=True, kw_only=True):
@@ -49,15 +51,6 @@ class ProvenTime(Struct, frozen=True, kw_only=True):
     """The digests of the timestamps that a receipt shows to have been there too."""
 
 
-class RefusedEvidence(Struct, frozen=True, kw_only=True):
-    """Evidence that proves nothing, and why: a stable code and an English detail."""
-
-    kind: Literal["timestamp", "receipt", "ocsp"]
-    digest: str
-    code: str
-    detail: str
-
-
 class DocumentSignature(Struct, frozen=True, kw_only=True):
     """One signature over a document: by a signer of a CMS message, or bare (`signer` None).
 
@@ -80,10 +73,10 @@ class DocumentSignature(Struct, frozen=True, kw_only=True):
 
 
 class Brought(Struct, frozen=True, kw_only=True):
-    """What the asker brought with a certificate: a signature by it, and OCSP responses (DER), unread."""
+    """What the asker brought with a certificate: a signature by it, and the OCSP responses of the whole request."""
 
     shown: Possession | DocumentSignature | None = None
-    stapled: tuple[bytes, ...] = ()
+    stapled: Stapled = field(default_factory=Stapled)
 
 
 class PathFinder(Protocol):
@@ -142,5 +135,5 @@ class LockEvidence(Struct, frozen=True, kw_only=True):
     shown: Possession | DocumentSignature | None
     paths: PathFinder
     revocation: RevocationEvidence
-    stapled: tuple[bytes, ...] = ()
+    stapled: Stapled = field(default_factory=Stapled)
     established: Established | None = None

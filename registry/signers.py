@@ -14,9 +14,10 @@ from keys.revocation.names import folded
 from registry.decision import Decision, Outcome
 from registry.document import LegalBasis
 from registry.errors import Detail
-from registry.evidence import DocumentSignature, RefusedEvidence
+from registry.evidence import DocumentSignature
 from registry.finding import NO_PARAMS, Params, Reason
 from registry.holder import is_organisation, subject_of
+from registry.refused_evidence import RefusedEvidence
 
 Role = Literal["unit", "legal_representative", "unknown"]
 ROLES: tuple[Role, ...] = ("unit", "legal_representative")
@@ -86,7 +87,7 @@ class SignerAnswer(Struct, frozen=True, kw_only=True):
     signature: DocumentSignature | None
     countersigned: tuple[Countersigned, ...] = ()
     unused: tuple[RefusedEvidence, ...] = ()
-    """OCSP responses that the asker brought and that say nothing of the signer's path."""
+    """OCSP responses that the asker brought and that told nothing, of whichever signer of the message."""
 
 
 class SignatureAnswer(Struct, frozen=True, kw_only=True):

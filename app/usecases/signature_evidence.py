@@ -13,9 +13,10 @@ from app.usecases.verify_receipt import verify_receipt
 from keys.certificate import Certificate
 from keys.key_ring import KeyRing
 from registry.errors import Fault, QueryRefused
-from registry.evidence import ProvenTime, RefusedEvidence
+from registry.evidence import ProvenTime
 from registry.period import InstantError, parse_instant
 from registry.query import Members
+from registry.refused_evidence import RefusedEvidence
 
 KINDS = ("timestamp", "ocsp", "receipt")
 MAX_EVIDENCE = 16

@@ -18,6 +18,7 @@ from registry.decision import Decision
 from registry.errors import Fault, QueryRefused
 from registry.evidence import Brought, Possession
 from registry.query import MAX_CHAIN, Members, Question, printable, read_chain, read_question
+from registry.stapled import Stapled
 
 TYPE = "ca-certificate"
 FORMATS = ("raw", "cms")
@@ -88,7 +89,7 @@ class LockVerifier:
     async def judge(self, attempt: Attempt) -> Decision:
         """The decision on an attempt. Raises `QueryRefused` and `StoreError`."""
         return await self._recognizer.answer(
-            attempt.question, Brought(shown=attempt.possession, stapled=attempt.stapled)
+            attempt.question, Brought(shown=attempt.possession, stapled=Stapled(attempt.stapled))
         )
 
     def use(self, attempt: Attempt, decision: Decision, answer: bytes, now: datetime) -> bool:

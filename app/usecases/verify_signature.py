@@ -16,11 +16,12 @@ from keys.cms import SignedData, Signer, find_certificate, parse_cms, verify_cou
 from keys.content import DIGESTS, Content, Digested, Octets
 from keys.errors import KeysError
 from registry.errors import Detail, Fault, QueryRefused, detail_of
-from registry.evidence import Brought, DocumentSignature, RefusedEvidence
+from registry.evidence import Brought, DocumentSignature
 from registry.query import MAX_CHAIN
+from registry.refused_evidence import RefusedEvidence
 from registry.shown_signature import insufficient
 from registry.signers import MAX_SIGNERS, Countersigned, SignatureAnswer, Signed, SignerAnswer, judge_signers, role_of
-from registry.stapled import of_no_use
+from registry.stapled import Stapled
 
 MAX_TIMESTAMPS = 64
 """Timestamps of all signers of a request, those brought along counted for each: each one takes a path and lists."""
@@ -37,7 +38,6 @@ class SignatureVerifier:
         """The answer on every signer. Raises `QueryRefused`, `StoreError` and `keys.errors.CustodyError`."""
         message, content, found = read_message(request)
         receipts, refused = read_receipts(request.evidence, self._keys.ring, livemode=self._livemode)
-        stapled = tuple(piece.octets for piece in request.evidence if piece.kind == "ocsp")
         whole = Octets(request.signature)
         hints = () if message is None else message.certificates
         inside = frozenset(certificate.fingerprint for certificate in hints)
@@ -48,6 +48,7 @@ class SignatureVerifier:
         _refuse_insufficient(documents)
         if sum(len(document.timestamps) for _, document in documents) > MAX_TIMESTAMPS:
             raise _refused("/evidence", "document.too_many_timestamps", limit=str(MAX_TIMESTAMPS))
+        stapled = Stapled(piece.octets for piece in request.evidence if piece.kind == "ocsp")
         answers = []
         for certificate, document in documents:
             # A message of many signers and timestamps takes seconds: others are answered in between.
@@ -62,9 +63,11 @@ class SignatureVerifier:
                     certificate=certificate,
                     signature=document,
                     countersigned=_countersigned(document.signer, given),
-                    unused=_unused(stapled, signed),
                 )
             )
+        # Only now: what tells nothing of one signer may tell of another.
+        unused = stapled.of_no_use()
+        answers = [replace(answer, unused=unused) if _has_lock(answer.signed) else answer for answer in answers]
         broken = () if message is None else message.broken
         answers += [
             SignerAnswer(signed=Signed(role="unknown", decision=None, broken=entry), certificate=None, signature=None)
@@ -217,13 +220,8 @@ def _digests(content: Content, documents: Sequence[DocumentSignature]) -> dict[s
     return {kind: content.digest(kind).hex() for kind in sorted(kinds or {"sha256"})}
 
 
-def _unused(stapled: Sequence[bytes], signed: Signed) -> tuple[RefusedEvidence, ...]:
-    decision = signed.decision
-    if decision is None or decision.lock is None or not stapled:
-        return ()
-    established = decision.lock.established
-    paths = [decision.lock.path, *[proof.path for proof in (established.proofs if established is not None else ())]]
-    return of_no_use(stapled, paths, decision.query.known_at, decision.policy.algorithms.rules)
+def _has_lock(signed: Signed) -> bool:
+    return signed.decision is not None and signed.decision.lock is not None
 
 
 def _countersigned(signer: Signer | None, given: Sequence[Certificate]) -> tuple[Countersigned, ...]:

@@ -4,7 +4,15 @@ from datetime import datetime
 
 from keys.certificate import Certificate
 from keys.revocation.judgement import KnownOcsp
-from keys.revocation.ocsp import Usable, answer_for, needs_check, parse_ocsp, verify_ocsp
+from keys.revocation.ocsp import (
+    OcspAnswer,
+    OcspResponse,
+    Usable,
+    answer_for,
+    needs_check,
+    parse_ocsp,
+    verify_ocsp,
+)
 
 
 def known_answer(
@@ -28,6 +36,20 @@ def known_answer(
     if answer is None:
         return None
     signer = verify_ocsp(response, issuer, instant, usable=usable)
+    return as_known(response, answer, signer, issuer, known_from)
+
+
+def as_known(
+    response: OcspResponse,
+    answer: OcspAnswer,
+    signer: Certificate,
+    issuer: Certificate,
+    known_from: datetime | None = None,
+) -> KnownOcsp:
+    """An answer that `answer_for` found in a response, as evidence; `signer` is what `verify_ocsp` gave.
+
+    Without `known_from` it counts as known since it was produced.
+    """
     return KnownOcsp(
         answer=answer,
         digest=response.digest,

@@ -55,6 +55,7 @@ _UNDERSTOOD = frozenset(
 
 _OIDS = {name: oid for oid, name in DIGESTS.items()}
 _MAX_NONCE = 128  # bytes: RFC 9654 §2.1
+_MAX_FIT = 3  # certificates of responders that are verified: one, and another while it is being renewed
 _WORST = {"revoked": 2, "unknown": 1, "good": 0}
 
 
@@ -123,11 +124,8 @@ def answer_for(response: OcspResponse, serial: int, issuer_name: bytes, issuer: 
     latest. None when it speaks of others only.
     """
     about = [answer for answer in response.answers if answer.serial == serial and answer.digest in _OIDS]
-    found = [
-        answer
-        for answer in about
-        if (answer.name_hash, answer.key_hash) == _hashes(answer.digest, issuer_name, issuer.spki)
-    ]
+    hashes = {digest: _hashes(digest, issuer_name, issuer.spki) for digest in {answer.digest for answer in about}}
+    found = [answer for answer in about if (answer.name_hash, answer.key_hash) == hashes[answer.digest]]
     return max(found, key=_weight, default=None)
 
 
@@ -180,7 +178,7 @@ def verify_ocsp(
     response gives), "ocsp.responder_not_authorised", "ocsp.future"; AlgorithmError "signature.algorithm_unknown",
     "signature.algorithm_not_allowed" or "key.kind"; MalformedError "signature.algorithm_malformed", "key.malformed".
     """
-    candidates = [each for each in (issuer, *response.certificates) if _is_named(response, each)]
+    candidates = _candidates(response, issuer)
     if not candidates:
         raise SignatureError("ocsp.responder_unknown", "neither the issuer nor a certificate inside is the responder")
     failures: list[KeysError] = []
@@ -204,6 +202,19 @@ def needs_check(signer: Certificate, issuer: Certificate) -> bool:
     The caller then judges him by the issuer's lists at the instant at which the response was produced.
     """
     return signer.spki != issuer.spki and _NO_CHECK not in signer.extensions
+
+
+def _candidates(response: OcspResponse, issuer: Certificate) -> list[Certificate]:
+    """The issuer and the certificates inside, as far as they may be the responder that the response names.
+
+    Whoever hands the response on can put certificates into it: those that cost a verification are few.
+    """
+    inside = (issuer, *response.certificates)
+    named = list(dict.fromkeys(each for each in inside if _is_named(response, each)))
+    own = [each for each in named if each.spki == issuer.spki]
+    fit = [each for each in named if each not in own and _unfit(each, issuer, response.produced_at) is None]
+    too_many = {*own[1:], *fit[_MAX_FIT:]}
+    return [each for each in named if each not in too_many]
 
 
 def _is_named(response: OcspResponse, certificate: Certificate) -> bool:

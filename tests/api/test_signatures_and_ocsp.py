@@ -1,6 +1,7 @@
 """Evidence about revocation that comes with a signed document, or is fetched for it (OCSP)."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from app.asking import AskingFirst
 from app.settings import Settings
 from app.store.writer import SqliteWriter
+from registry import stapled
 from registry.canonical import canonical_json, digest
 from registry.document import PolicyDocument
 from tests.api.lock_place import check, open_place
@@ -86,6 +88,60 @@ def test_an_answer_about_the_timestamp_authority_tells_whether_it_proves_a_time(
     with_it = desk.answer(octets, evidence=[{"kind": "ocsp", "value": text(response)}])["signers"][0]
     assert with_it["proven_time"]["instant"] == when.isoformat(timespec="seconds").replace("+00:00", "Z")
     assert with_it["evidence"] == []
+
+
+def test_an_answer_against_the_timestamp_authority_is_not_told_as_of_no_use(desk: SigningDesk) -> None:
+    made, when = desk.clock("silent"), desk.world.now - 5 * MINUTE
+    octets = message(DOCUMENT, stamped(desk.world.lock(number=1).signing, stamp(made, when)))
+    revoked = said_by(desk, made.certificate, status="revoked", revoked_at=desk.world.now - 2 * DAY)
+    told = desk.answer(octets, evidence=[{"kind": "ocsp", "value": text(revoked)}])["signers"][0]
+    assert told["proven_time"] is None
+    assert [(entry["kind"], entry["code"]) for entry in told["evidence"]] == [("timestamp", "status.revoked")]
+
+
+def test_what_tells_of_one_signer_is_of_use_for_all(desk: SigningDesk) -> None:
+    locks = [asked_of(desk, "http://127.0.0.1:9/ocsp", number) for number in (51, 52)]
+    octets = message(DOCUMENT, *(Signed(by=lock) for lock in locks))
+    brought = [said_by(desk, locks[0]), said_by(desk, asked_of(desk, "http://127.0.0.1:9/ocsp", 53))]
+    signers = desk.answer(octets, evidence=[{"kind": "ocsp", "value": text(data)} for data in brought])["signers"]
+    for signer in signers:
+        named = [(entry["digest"], entry["code"]) for entry in signer["evidence"]]
+        assert named == [(digest(brought[1]), "ocsp.about_others")]
+
+
+def test_signers_and_timestamps_do_not_make_responses_cost_more(
+    desk: SigningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Counter[str]()
+    for name in ("parse_ocsp", "verify_ocsp"):
+        real = getattr(stapled, name)
+
+        def counted(*given: Any, name: str = name, real: Callable[..., Any] = real, **named: Any) -> Any:
+            calls[name] += 1
+            return real(*given, **named)
+
+        monkeypatch.setattr(stapled, name, counted)
+    made = desk.clock()
+    of_ca = Responder.direct(made.issuer)
+    brought = [
+        of_ca.respond([of_ca.about(made.certificate)], Said(signature=b"\0", nonce=bytes((number,))))
+        for number in range(1, 5)
+    ]
+
+    def cost(signers: int, tokens: int) -> dict[str, int]:
+        def stamps(value: bytes) -> bytes:
+            return b"".join(made.of(value, desk.world.now - (5 + i) * MINUTE, digest="sm3") for i in range(tokens))
+
+        by = [stamped(desk.world.lock(number=number + 1).signing, stamps) for number in range(signers)]
+        calls.clear()
+        evidence = [{"kind": "ocsp", "value": text(data)} for data in brought]
+        for signer in desk.answer(message(DOCUMENT, *by), evidence=evidence)["signers"]:
+            assert signer["proven_time"] is not None
+            assert [entry["code"] for entry in signer["evidence"]] == ["signature.wrong"] * len(brought)
+        return dict(calls)
+
+    once = {"parse_ocsp": len(brought), "verify_ocsp": len(brought)}
+    assert [cost(*sizes) for sizes in ((1, 1), (1, 4), (3, 4))] == [once] * 3
 
 
 def test_an_answer_is_fetched_first_only_where_the_asker_allows_it(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import load_der_x509_certificate, ocsp
 
+from keys.algorithms import schemes
+from keys.algorithms.schemes import SignatureScheme, VerifyingKey
 from keys.certificate import Certificate, parse_certificate
 from keys.errors import AlgorithmError, KeysError, MalformedError
 from keys.revocation.evidence import known_answer
@@ -22,6 +24,7 @@ from tests.support import der_writer as der
 from tests.support.der_writer import Extension
 from tests.support.ocsp import LIES, NO_CHECK, Responder, Said, lie, other_ca
 from tests.support.pki import AT, Authority, Issued, unit
+from tests.support.unsafe_sm2 import Key
 
 KINDS = ("sm2", "rsa-2048", "p-256", "ed25519")
 DIGESTS = ("sha1", "sha256", "sha384", "sha512", "sm3")
@@ -210,6 +213,40 @@ def test_a_renewed_certificate_of_the_issuers_key_is_the_issuer() -> None:
     renewed = replace(CA, certificate=Authority.root("p-256", "测试根CA").issue(CA.certificate.spec, serial=99))
     response = parse_ocsp(Responder.direct(CA).respond([Responder.direct(CA).about(LEAF)]))
     assert not needs_check(verify_ocsp(response, read(renewed), AT), read(CA))
+
+
+def test_certificates_that_came_along_cost_few_verifications(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[bytes] = []
+    real = schemes.verify
+
+    def counted(key: VerifyingKey, scheme: SignatureScheme, signature: bytes, message: bytes) -> None:
+        calls.append(signature)
+        real(key, scheme, signature, message)
+
+    monkeypatch.setattr(schemes, "verify", counted)
+
+    def cost(data: bytes) -> tuple[str, int]:
+        calls.clear()
+        return outcome(data, CA, LEAF), len(calls)
+
+    about, intruder = Responder.direct(CA).about(LEAF), Key("p-256", "intruder")
+    again = tuple(Authority.root("p-256", "别名", key=CA.key, serial=number).certificate.der for number in range(1, 9))
+    forged = Responder.direct(CA).respond([about], signed_by=intruder, certificates=again)
+    assert cost(forged) == ("signature.wrong", 1)
+    right = Responder.delegated(CA)
+    made = tuple(
+        Responder.delegated(CA, key=right.key, signed_by=intruder, serial=number).certificate.der
+        for number in range(1, 8)
+    )
+    code, tried = cost(right.respond([about], certificates=(*made, right.certificate.der)))
+    assert (code, tried) == ("ocsp.responder_not_authorised", 3)
+    # Who is not fit to answer costs nothing, and stands in nobody's way.
+    ended = tuple(
+        Responder.delegated(CA, key=right.key, serial=number, not_after=AT - DAY).certificate.der
+        for number in range(1, 6)
+    )
+    data = right.respond([about], certificates=(*ended, *made[:2], right.certificate.der))
+    assert cost(data) == ("good", 4)
 
 
 def test_algorithms_may_be_refused() -> None:

@@ -23,6 +23,7 @@ from registry.evidence import LockEvidence, Possession
 from registry.finding import Finding
 from registry.policy import Policy, build_policy
 from registry.query import RecognitionQuery, bind, read_question
+from registry.stapled import Stapled
 from registry.trust import key_digest
 from registry.verification import verify
 from tests.support.der_writer import Revoked
@@ -226,7 +227,7 @@ def judge(
         shown=possession,
         paths=finder or PathFinder(),
         revocation=shelf() if lists is None else lists,
-        stapled=stapled,
+        stapled=Stapled(stapled),
     )
     profile = policy.profiles["lock"]
     dossier = Dossier(query=query, profile=profile, policy=policy, held=registered, registers=(), lock=evidence)

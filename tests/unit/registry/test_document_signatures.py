@@ -10,10 +10,10 @@ from msgspec import structs
 
 from keys.algorithm_policy import DEFAULT_PATH
 from keys.content import Octets, Stream, digested
-from registry.evidence import RefusedEvidence
 from registry.lock_pair import pair_of
 from registry.policy import Policy
 from registry.receipt import core, time_source
+from registry.refused_evidence import RefusedEvidence
 from registry.shown_signature import insufficient, scheme_of
 from tests.support.cms_writer import Signed, message, signing_certificate
 from tests.support.pki import AT, Authority, Issued, Key, unit

@@ -17,6 +17,7 @@ from keys.revocation.judgement import RevocationPolicy
 from keys.revocation.ocsp import parse_ocsp
 from registry.certificate_status import SKEW, StatusEvidence
 from registry.proven_time import ProvenTime, Refusal, proven_by_timestamp
+from registry.stapled import Stapled
 from tests.support import der_writer as der
 from tests.support.der_writer import IssuingDistributionPoint, Revoked
 from tests.support.ocsp import Responder, Said
@@ -58,7 +59,8 @@ def asked(made: Clock, token: bytes, shelf: Shelf | None = None, **changes: Any)
         "algorithms": RULES,
         "limits": LIMITS,
     }
-    status |= {name: changes.pop(name) for name in tuple(changes) if name in status or name == "stapled"}
+    status |= {name: changes.pop(name) for name in tuple(changes) if name in status}
+    status["stapled"] = Stapled(changes.pop("stapled", ()))
     return proven_by_timestamp(token, **(said | changes), status=StatusEvidence(**status))
 
 
