@@ -19,7 +19,7 @@ from keys.path_validation.full import valid_paths
 from keys.path_validation.path import Path
 from keys.revocation.names import folded
 
-MAX_CHECKED = 512  # signatures verified to tell what is genuine
+MAX_CHECKED = 512  # signatures that turn out not to be genuine
 
 Step = tuple[Certificate, Certificate]
 """A certificate and the one whose key signed it."""
@@ -43,7 +43,6 @@ class Ground:
         self._named = defaultdict[bytes, list[Certificate]](list)
         self._keyed = defaultdict[tuple[str, bytes], list[Certificate]](list)
         self._refused: dict[bytes, PathError] = {}
-        self._checks = 0
         self._paths: dict[Certificate, tuple[Path, ...]] = {}
         self._steps: dict[tuple[str, bytes], frozenset[Step]] = {}
         for certificate in dict.fromkeys((*anchors, *own)):
@@ -70,23 +69,20 @@ class Ground:
             pending = left
         for (one, _), why in tried.items():
             if one in pending:
-                self._refused.setdefault(_named(one.subject), why)
+                # Another of its words: what was raised holds on to everything that it went through.
+                self._refused.setdefault(_named(one.subject), PathError(why.step, why.detail))
 
     def _is_signed(self, certificate: Certificate, tried: dict[tuple[Certificate, bytes], PathError]) -> bool:
         """Whether a genuine CA of its issuer's name signed it. `tried` are the keys that did not."""
         for issuer in self.of_name(certificate.issuer):
             if (certificate, issuer.spki) not in tried:
-                why = self._unsigned(issuer, certificate)
+                if len(tried) == MAX_CHECKED:
+                    raise PathError("too_complex", f"more than {MAX_CHECKED} signatures to verify")
+                why = unsigned(issuer, certificate)
                 if why is None:
                     return True
                 tried[certificate, issuer.spki] = why
         return False
-
-    def _unsigned(self, issuer: Certificate, certificate: Certificate) -> PathError | None:
-        self._checks += 1
-        if self._checks > MAX_CHECKED:
-            raise PathError("too_complex", f"more than {MAX_CHECKED} signatures to verify")
-        return unsigned(issuer, certificate)
 
     def refused(self, name: bytes) -> PathError | None:
         """Why a CA of this name that was brought along, as if by a genuine one, is not genuine."""
@@ -125,9 +121,9 @@ class Ground:
         if steps is None:
             steps = self._steps[key] = frozenset(
                 (one, issuer)
-                for one in self._keyed[key]
+                for one in self._keyed.get(key, ())
                 for issuer in self.of_name(one.issuer)
-                if issuer != one and self._unsigned(issuer, one) is None
+                if issuer != one and unsigned(issuer, one) is None
             )
         return steps
 
