@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from keys.algorithm_policy import AlgorithmPolicy
 from keys.certificate import Certificate
 from keys.revocation.judgement import COMPROMISES, KnownOcsp, RevocationPolicy, RevocationVerdict, judge
-from keys.revocation.ocsp_response import OcspAnswer
 from registry.evidence import LockEvidence, RevocationEvidence
 from registry.policy import Policy
 from registry.profile import CredentialProfile
@@ -44,7 +43,15 @@ class StatusEvidence(Struct, frozen=True, kw_only=True):
         `proven`: by when what its key signed is shown to have been there.
         """
         only = COMPROMISES if theft else None
-        return self._by(certificate, issuer, valid_at, proven, self._answers(certificate, issuer), only)
+        answers, doubtful = self._answers(certificate, issuer)
+        verdict = self._by(certificate, issuer, valid_at, proven, answers, only)
+        if not doubtful or (verdict.state != "good" and not theft):
+            return verdict
+        accused = self._by(certificate, issuer, valid_at, proven, (*answers, *doubtful), only)
+        if accused.entry is None or accused.state not in ("revoked", "undetermined") or verdict.state == "revoked":
+            return verdict
+        reason = "revocation.compromised_later" if theft else "revocation.contradictory"
+        return replace(accused, state="undetermined", reason=reason)
 
     def _by(
         self,
@@ -73,30 +80,33 @@ class StatusEvidence(Struct, frozen=True, kw_only=True):
             only=only,
         )
 
-    def _answers(self, certificate: Certificate, issuer: Certificate) -> Sequence[KnownOcsp]:
-        """The OCSP answers that count: those held and those brought along, but for responders who may be revoked."""
+    def _answers(
+        self, certificate: Certificate, issuer: Certificate
+    ) -> tuple[Sequence[KnownOcsp], Sequence[KnownOcsp]]:
+        """The OCSP answers that count, held and brought along; and accusations of which that cannot be told."""
         held = self.held.answers_of(issuer, self.known_at, certificate)
         brought = self.stapled.about(certificate, issuer, self.known_at, self.algorithms)
-        if not (held or brought):
-            return ()
-        found = [(known, known.known_from) for known in held]
+        counting, doubtful = list[KnownOcsp](), list[KnownOcsp]()
         # When one that was brought along was made, only its signer says.
-        found += [(known, self.known_at) for known in brought]
-        return [
-            replace(known, unchecked=None)
-            for known, seen in found
-            if known.unchecked is None or self._counts(known.answer, known.unchecked, issuer, seen)
-        ]
+        for known, seen in [*((known, known.known_from) for known in held), *((known, None) for known in brought)]:
+            if known.unchecked is None:
+                counting.append(known)
+                continue
+            verdict = self._by(known.unchecked, issuer, known.answer.produced_at, seen)
+            kept = replace(known, unchecked=None, accuses=not self._is_older(seen, verdict))
+            if verdict.state == "good":
+                counting.append(kept)
+            elif verdict.state != "revoked":
+                doubtful.append(replace(kept, accuses=True))
+        return counting, doubtful
 
-    def _counts(self, answer: OcspAnswer, responder: Certificate, issuer: Certificate, seen: datetime) -> bool:
-        """Whether a responder was not revoked when he signed; for "good" nor before the answer is known to be there.
+    def _is_older(self, seen: datetime | None, responder: RevocationVerdict) -> bool:
+        """Whether an answer is known to have been there before its responder was revoked.
 
-        RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck he is judged, by lists. Who is revoked later may go on to
-        sign, and date it back.
+        RFC 6960 4.2.2.2.1: without id-pkix-ocsp-nocheck he is judged, by lists, for when he signed. But who is revoked
+        later may go on to sign, and date it back: against the certificate that counts, for it it does not.
         """
-        verdict = self._by(responder, issuer, answer.produced_at)
-        in_time = answer.status != "good" or all(seen < entry.effective_at for entry in verdict.later)
-        return verdict.state == "good" and in_time
+        return all((self.known_at if seen is None else seen) < entry.effective_at for entry in responder.later)
 
 
 @lru_cache(maxsize=64)

@@ -57,7 +57,10 @@ def choose(found: Found, judge: Judge, others: Callable[[Path], Iterable[Result]
     shortest, then the first by fingerprint.
     """
     if len(found.paths) == 1 and not found.steps:
-        return JudgedPath(path=found.paths[0], verdicts=_own(found.paths[0], judge))
+        path = found.paths[0]
+        # What an anchor's own list says of its key counts, whoever sent what.
+        *_, below, anchor = path.certificates
+        return JudgedPath(path=path, verdicts=(*_own(path, judge), *_thefts(((anchor, anchor),), below, judge)))
     once: Judge = cache(judge)
 
     def rank(judged: JudgedPath) -> tuple[int, int, bool, int, list[str]]:

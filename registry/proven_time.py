@@ -82,7 +82,7 @@ def proven_by_timestamp(
         return Refusal(code=error.code, detail=error.detail)
     if why is not None:
         return Refusal(code="signature.algorithm_not_allowed", detail=why)
-    return _revocation(best) or _later_end(case, best.verdicts[0]) or _proven(case, best)
+    return _revocation(best) or _later_end(case, best) or _proven(case, best)
 
 
 def _there_at(case: _Case, certificate: Certificate) -> datetime | None:
@@ -145,16 +145,19 @@ def _revocation(best: JudgedPath) -> Refusal | None:
     return Refusal(code=verdict.reason, detail=detail)
 
 
-def _later_end(case: _Case, verdict: RevocationVerdict) -> Refusal | None:
-    """What a later revocation of the authority's own certificate takes away: everything, unless its reason is harmless.
+def _later_end(case: _Case, best: JudgedPath) -> Refusal | None:
+    """What a later revocation along the path takes away: everything, unless its reason is harmless.
 
-    So does a hold that lasts. A token that is proven to be older than either keeps its worth.
+    So does a hold that lasts. What a key signed that is proven to be older than either keeps its worth.
     """
-    for entry in verdict.later:
-        older = case.existed_at is not None and case.existed_at < entry.effective_at
-        if entry.reason not in _ENDED_WELL and not older:
-            detail = f"the authority's certificate was revoked later, {entry.reason or 'for no reason that is given'}"
-            return Refusal(code="timestamp.revoked_later", detail=detail)
+    below = (None, *best.path.certificates)
+    for certificate, lower, verdict in zip(best.path.certificates, below, best.verdicts, strict=False):
+        proven = case.existed_at if lower is None else _there_at(case, lower)
+        for entry in verdict.later:
+            if entry.reason not in _ENDED_WELL and not (proven is not None and proven < entry.effective_at):
+                why = entry.reason or "for no reason that is given"
+                detail = f"the certificate of {certificate.subject_text} was revoked later, {why}"
+                return Refusal(code="timestamp.revoked_later", detail=detail)
     return None
 
 

@@ -17,7 +17,7 @@ from keys import der
 from keys.algorithms import ecdsa, ed25519, rsa, sm2
 from keys.algorithms.sm2 import DEFAULT_USER_ID
 from keys.content import Content
-from keys.errors import AlgorithmError, KeysError, MalformedError, quoted
+from keys.errors import AlgorithmError, MalformedError, quoted
 
 _MAX_IDENTIFIER = 1024  # bytes of an AlgorithmIdentifier
 _MAX_SPKI = 8192  # bytes: an RSA key of 16,384 bits takes 2,100, keys of other kinds are to be named, not read
@@ -233,20 +233,30 @@ def load_key(spki: bytes) -> VerifyingKey:
 def secret_name(spki: bytes) -> tuple[str, bytes]:
     """What public keys (SubjectPublicKeyInfo, DER) of one private key have in common, however they are written.
 
-    Whoever has the private key of a point or a modulus has that of the opposite point, or of another exponent. Of what
-    cannot be read as a key here it is the bytes.
+    Whoever has the private key of a point or a modulus has that of the opposite point, or of another exponent. Whether
+    such a key verifies anything here plays no part: algorithm and parameters are passed over.
     """
     try:
         algorithm, key = der.sequence(der.parse(spki))
-        octets = der.bit_string(key)
-        # Certificates leave out the NULL of RSA at times: no key that verifies here, but one that may be stolen.
-        if der.oid(der.sequence(algorithm)[0]) == _RSA_KEY:
-            return _RSA_KEY, der.sequence(der.parse(octets))[0].value
-        read = load_key(spki)
-    except (KeysError, ValueError, IndexError):
+        octets, ed25519_key = der.bit_string(key), der.oid(der.sequence(algorithm)[0]) == _ED25519
+    except (MalformedError, ValueError, IndexError):
         return "", spki
-    size = (read.bits + 7) // 8
-    return str(read.curve), octets if read.family == "ed25519" else octets[1 : 1 + size]
+    if ed25519_key:
+        return "ed25519", octets
+    try:
+        modulus, _ = der.sequence(der.parse(octets))
+        return "rsa", modulus.value
+    except (MalformedError, ValueError):
+        return _point_name(octets)
+
+
+def _point_name(octets: bytes) -> tuple[str, bytes]:
+    """By the first coordinate (SEC 1 §2.3.3; with 06 and 07, X9.62's hybrid form)."""
+    if octets[:1] in (b"\2", b"\3"):
+        return "ec", octets[1:]
+    if octets[:1] in (b"\4", b"\6", b"\7"):
+        return "ec", octets[1 : (len(octets) + 1) // 2]
+    return "", octets
 
 
 def forget_keys() -> None:

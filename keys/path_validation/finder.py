@@ -15,7 +15,7 @@ from keys.path_validation.ground import Ground, Step, unsigned
 from keys.path_validation.leaf import leaf_step
 from keys.path_validation.path import Path
 
-MAX_KEPT = 256  # questions whose CAs are kept
+MAX_KEPT = 64  # questions whose CAs are kept, each of at most MAX_BYTES that were brought along
 MAX_GIVEN = 16  # questions whose digest is kept, by the fingerprints of what they gave
 MAX_ISSUERS = 32  # certificates of CAs that may have issued one
 
@@ -66,7 +66,7 @@ class PathFinder:
         within = min(max(instant, leaf.not_before), leaf.not_after)
         refusal: PathError | None = None
         found: list[Path] = []
-        ground = self._ground(own, hints, anchors, instant)
+        ground = self._ground(own, _other_cas(hints, own, anchors), anchors, instant)
         for issuer in _issuers(leaf, ground):
             why = unsigned(issuer, leaf)
             if why is not None:
@@ -142,6 +142,17 @@ class _Given(Struct, frozen=True):
 
     digest: bytes
     ends: tuple[datetime, ...]
+
+
+def _other_cas(
+    hints: Sequence[Certificate], own: Sequence[Certificate], anchors: Sequence[Certificate]
+) -> list[Certificate]:
+    """Those brought along that could stand on a path and are not known here, each once."""
+    found = [one for one in dict.fromkeys(hints) if one.is_ca]
+    if not found:
+        return found
+    known = {*own, *anchors}
+    return [one for one in found if one not in known]
 
 
 def _issuers(leaf: Certificate, ground: Ground) -> list[Certificate]:

@@ -35,7 +35,7 @@ class Ground:
         anchors: Sequence[Certificate],
         instant: datetime,
     ) -> None:
-        """`own` are believed as they are, those brought along only if a genuine CA signed them.
+        """`own` are believed as they are; those brought along (other CAs, each once) only if a genuine CA signed them.
 
         Raises PathError "too_complex".
         """
@@ -47,7 +47,7 @@ class Ground:
         self._steps: dict[tuple[str, bytes], frozenset[Step]] = {}
         for certificate in dict.fromkeys((*anchors, *own)):
             self._take(certificate)
-        self._believe([one for one in dict.fromkeys(brought) if one.is_ca])
+        self._believe(list(brought))
 
     def _take(self, certificate: Certificate) -> None:
         if certificate.is_ca:
@@ -96,21 +96,28 @@ class Ground:
         """Every path of a CA, valid at the instant. Raises PathError, "too_complex" where there may be others."""
         paths = self._paths.get(ca)
         if paths is None:
-            usable = [one for each in self._named.values() for one in each if self._is_current(one)]
-            paths = self._paths[ca] = tuple(valid_paths(ca, usable, self._anchors, self._instant))
+            paths = self._paths[ca] = tuple(valid_paths(ca, self._above(ca), self._anchors, self._instant))
         return paths
 
-    def _is_current(self, certificate: Certificate) -> bool:
-        return certificate.not_before <= self._instant <= certificate.not_after
+    def _above(self, ca: Certificate) -> list[Certificate]:
+        """Those that may stand above it by their names and are in their validity: no other counts against a bound."""
+        found, names = list[Certificate](), [folded(ca.issuer)]
+        for name in names:
+            current = [one for one in self._named.get(name, ()) if one.not_before <= self._instant <= one.not_after]
+            found += current
+            names += dict.fromkeys(above for one in current if (above := folded(one.issuer)) not in names)
+        return found
 
     def steps_of(self, paths: Sequence[Path]) -> Mapping[bytes, frozenset[Step]]:
         """For the keys (SubjectPublicKeyInfo) of the authorities on the paths, every certificate with its issuers.
 
-        Whatever its name, its key identifier and its validity are. None where there is nothing beyond the one path.
+        Whatever its name, its key identifier and its validity are. None where there is nothing beyond the one path and
+        its anchor.
         """
         found = {one.spki: self._steps_to(one) for path in paths for one in path.certificates[1:]}
         if len(paths) == 1:
-            known = set(pairwise(paths[0].certificates[1:]))
+            anchor = paths[0].certificates[-1]
+            known = {*pairwise(paths[0].certificates[1:]), (anchor, anchor)}
             if all(steps <= known for steps in found.values()):
                 return {}
         return found
@@ -123,7 +130,7 @@ class Ground:
                 (one, issuer)
                 for one in self._keyed.get(key, ())
                 for issuer in self.of_name(one.issuer)
-                if issuer != one and unsigned(issuer, one) is None
+                if unsigned(issuer, one) is None
             )
         return steps
 

@@ -70,6 +70,7 @@ class KnownOcsp(Struct, frozen=True, kw_only=True):
     digest: str
     known_from: datetime
     unchecked: Certificate | None = None
+    accuses: bool = False
 
 
 class RevocationPolicy(Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -234,7 +235,7 @@ def _said(question: _Question, known: KnownOcsp) -> Statement:
         answer.this_update,
         _until(answer, question.policy),
         _counting(question, () if answer.entry is None else (answer.entry,)),
-        ALL_REASONS,
+        frozenset() if known.accuses else ALL_REASONS,
         known.digest,
         # RFC 6960 §4.4.4: certificates that ended at the cutoff or later are still in the responder's records.
         keeps=answer.archive_cutoff is not None and answer.archive_cutoff <= question.certificate_end,

@@ -206,13 +206,16 @@ def test_a_key_on_a_nist_curve_may_be_compressed() -> None:
 def test_public_keys_of_one_private_key_have_a_name_in_common(rsa_key: rsa.RSAPrivateKey) -> None:
     """A point, its opposite, and any way to write them; a modulus, with whatever parameters and exponent."""
     flipped = bytes((2 + ((POINT[64] & 1) ^ 1),)) + POINT[1:33]
+    hybrid = bytes((6 + (POINT[64] & 1),)) + POINT[1:]
     written = [spki(EC, POINT, SM2_PARAMETER), spki(SM2_CURVE, POINT), spki(EC, flipped, SM2_PARAMETER)]
+    written += [spki(EC, hybrid, SM2_PARAMETER), spki("1.3.132.1.12", POINT, SM2_PARAMETER)]
     assert len({secret_name(form) for form in written}) == 1
     compressed = spki(EC, p256_octets(PublicFormat.CompressedPoint), P256_PARAMETER)
     assert secret_name(compressed) == secret_name(spki(EC, P256, P256_PARAMETER))
     numbers = rsa_key.public_key().public_numbers()
     octets = [der.sequence(der.integer(numbers.n), der.integer(exponent)) for exponent in (numbers.e, 3)]
     plain = [spki(RSA, each, *more) for each in octets for more in ((), (der.null(),))]
+    plain += [spki("1.2.840.113549.1.1.10", octets[0]), spki("1.2.840.113549.1.1.7", octets[0])]
     assert len({secret_name(form) for form in plain}) == 1
     others = [
         b"",

@@ -190,14 +190,42 @@ def test_a_responder_without_nocheck_is_judged_by_lists_for_when_it_signed(
     entries = [] if since is None else [responder.certificate.revoked(since, reason=reason)]
     lists = roots_only().add(ca(), ca().crl(entries, this_update=issued, next_update=issued + DAY))
     data = said(responder, status="revoked")
-    for decision in (judge(LOCK, lists, stapled=(data,)), judge(LOCK, held(data, by=lists))):
-        assert (told(decision, "status") == REVOKED) is believed
+    assert (told(judge(LOCK, lists, stapled=(data,)), "status") == REVOKED) is believed
+    # What the node held before its responder's key was stolen is his.
+    known_before = reason == "keyCompromise"
+    assert (told(judge(LOCK, held(data, by=lists)), "status") == REVOKED) is (believed or known_before)
+    again = roots_only().add(ca(), ca().crl(entries, this_update=issued, next_update=issued + DAY))
+    assert (told(judge(LOCK, held(data, by=again, known_from=AT - HOUR / 3)), "status") == REVOKED) is believed
 
 
-def test_a_responder_without_nocheck_says_nothing_where_there_is_no_list() -> None:
+@pytest.mark.parametrize("brought", [True, False])
+def test_an_accusation_by_a_responder_who_cannot_be_judged_leaves_doubt(brought: bool) -> None:
+    """It is no proof, and must not vanish either."""
     data = said(Responder.delegated(ca(), no_check=False), status="revoked")
-    assert told(judge(LOCK, roots_only(), stapled=(data,)), "status") == MISSING
-    assert told(judge(LOCK, roots_only(), stapled=(data, said())), "status") == GOOD
+
+    def status(*others: bytes) -> tuple[str, str | None, str]:
+        evidence = held(*others) if brought else held(data, *others)
+        return told(judge(LOCK, evidence, stapled=(data,) if brought else ()), "status")
+
+    assert status() == MISSING
+    assert status(said()) == CONTRADICTORY
+    assert status(said(status="revoked")) == REVOKED
+    assert told(judge(LOCK, roots_only(), stapled=(said(Responder.delegated(ca())),)), "status") == GOOD
+
+
+@pytest.mark.parametrize("reason", [None, "superseded", "privilegeWithdrawn"])
+@pytest.mark.parametrize("days", [-2.0, 1.0, 900.0])
+def test_who_was_revoked_later_can_only_accuse(reason: str | None, days: float) -> None:
+    """A revocation that counts from after the instant would be silence about it, and lift a hold."""
+    responder = Responder.delegated(ca(), no_check=False)
+    assert responder.certificate is not None
+    gone = responder.certificate.revoked(AT - DAY, reason=reason)
+    stale = roots_only().add(ca(), ca().crl([gone], this_update=AT - HOUR, next_update=AT - HOUR / 2))
+    forged = said(responder, at=AT - 3 * DAY, status="revoked", revoked_at=AT + days * DAY)
+    alone = told(judge(LOCK, stale), "status")
+    with_it = told(judge(LOCK, stale, stapled=(forged,)), "status")
+    assert alone == STALE
+    assert with_it == (REVOKED if days < 0 else STALE)
     assert told(judge(LOCK, roots_only(), stapled=(said(Responder.delegated(ca())),)), "status") == GOOD
 
 

@@ -156,7 +156,7 @@ def test_what_fails_is_no_answer_where_another_path_is_merely_unclear() -> None:
     assert told == {("indeterminate", "revocation.missing")}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -257,6 +257,12 @@ def written_otherwise(authority: Authority) -> bytes:
     return der.sequence(algorithm, der.bit_string(bytes([2 + (point[-1] & 1)]) + point[1:33]))
 
 
+def for_agreement(authority: Authority) -> bytes:
+    """Its key as one that signs nothing: id-ecDH (RFC 5480 §2.1.2)."""
+    algorithm, bits = der.members_of(authority.key.spki)
+    return der.sequence(der.sequence(der.oid("1.3.132.1.12"), der.members_of(algorithm)[1]), bits)
+
+
 def renamed(authority: Authority) -> Authority:
     return reissued(authority, second_root(), serial=711, subject=Subject(common_name="改名测试CA"))
 
@@ -270,6 +276,7 @@ TWINS = {
     "the key is written otherwise": lambda: reissued(
         between(), second_root(), serial=710, spki=written_otherwise(between())
     ),
+    "for other algorithms only": lambda: reissued(between(), second_root(), serial=715, spki=for_agreement(between())),
     "another name": lambda: renamed(between()),
     "another key identifier": lambda: identified_otherwise(between()),
     "ended before the instant": lambda: reissued(between(), second_root(), serial=713, not_after=AT - 2 * DAY),
@@ -286,6 +293,18 @@ def test_a_theft_is_seen_wherever_a_certificate_of_the_key_stands(twin: str, qua
     assert outcomes(held, between(), stolen, policy=policy) == {("not_recognized", "status.revoked")}
     harmless = shelf((stolen, AT - 9 * DAY, "superseded"))
     assert outcomes(harmless, between(), stolen, policy=policy) == {("recognized", "agreement.in_force")}
+
+
+def test_an_anchor_that_calls_its_own_key_stolen() -> None:
+    """Whoever signed that, the key is lost; and it counts whatever is sent along."""
+    held = Shelf().add(issuing(), issuing().crl(**DATED)).add(between(), between().crl(**DATED))
+    own = root().certificate
+    held.add(root(), root().crl([own.revoked(AT - DAY, reason="superseded")], **DATED))
+    assert outcomes(held, between()) == {("recognized", "agreement.in_force")}
+    held.add(root(), root().crl([own.revoked(AT - DAY, reason="cACompromise")], **DATED))
+    assert outcomes(held, between()) == {("not_recognized", "status.revoked")}
+    held.add(second_root(), second_root().crl(**DATED))
+    assert outcomes(held, between(), crossed()) == {("recognized", "agreement.in_force")}
 
 
 def test_who_is_nobodys_accuses_nobody() -> None:
