@@ -14,7 +14,9 @@ from app.bootstrap import Node
 from app.messages import messages, negotiate
 from app.ports import StoreError
 from app.presentation import answer_view, to_json
-from app.usecases.verify_lock import Attempt
+from app.usecases.verify_lock import Attempt, again
+from app.usecases.verify_receipt import KEY_COMPROMISED, verify_receipt
+from registry.decision import Decision
 from registry.errors import Fault, QueryRefused
 from registry.policy import Policy
 from registry.query import Members, printable
@@ -89,7 +91,10 @@ class VerificationEndpoint:
         self._node = node
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers with 200 whatever the decision. The identical request gets its first answer again."""
+        """Answers with 200 whatever the decision. The identical request gets its first answer again.
+
+        But for one that is signed by a key which was declared compromised since: that is signed anew.
+        """
         body = await _posted(scope, receive)
         scope["route"] = self
         verifier, now = self._node.verifier, clock.now()
@@ -98,6 +103,8 @@ class VerificationEndpoint:
             attempt, answer = verifier.earlier(attempt, now)
             if answer is None:
                 answer = await self._answer(attempt, scope)
+            elif self._is_void(answer):
+                answer, _ = await self._judged(again(attempt), scope)
             if answer is not None:
                 break
         if answer is None:
@@ -107,6 +114,15 @@ class VerificationEndpoint:
 
     async def _answer(self, attempt: Attempt, scope: Scope) -> bytes | None:
         """The answer with its language before it; None when another request used the challenge in between."""
+        answer, decision = await self._judged(attempt, scope)
+        return answer if self._node.verifier.use(attempt, decision, answer, clock.now()) else None
+
+    def _is_void(self, answer: bytes) -> bool:
+        """Whether the key that signed an earlier answer has been declared compromised since."""
+        receipt = parse_json(answer.partition(b"\n")[2])["receipt"]
+        return verify_receipt(receipt, self._node.ring).code == KEY_COMPROMISED
+
+    async def _judged(self, attempt: Attempt, scope: Scope) -> tuple[bytes, Decision]:
         node, now = self._node, clock.now()
         decision = await node.verifier.judge(attempt)
         catalogue = messages(negotiate(request_language(scope)))
@@ -114,5 +130,4 @@ class VerificationEndpoint:
         view["evaluated_at"] = now
         view["receipt"] = await signed_receipt(decision, node, now)
         view["request_id"] = scope["request_id"]
-        answer = catalogue.language.encode() + b"\n" + to_json(view)
-        return answer if node.verifier.use(attempt, decision, answer, now) else None
+        return catalogue.language.encode() + b"\n" + to_json(view), decision

@@ -66,14 +66,17 @@ async def question_of_body(scope: Scope, receive: Receive) -> Any:
     return parse_json(await read_body(scope, receive))
 
 
-def entity_tag(view: dict[str, Any], question: Question) -> bytes:
-    """A tag over the decision core. Instants that the asker left to us do not count: they change with every call."""
+def entity_tag(view: dict[str, Any], question: Question, kid: str) -> bytes:
+    """A tag over the decision core and the key that signs: a receipt by the former key may be worth nothing now.
+
+    Instants that the asker left to us do not count: they change with every call.
+    """
     asked = {"valid_at": question.asked_valid_at, "known_at": question.asked_known_at}
     stable = {name: value for name, value in view.items() if asked.get(name, True)}
     if not question.asked_known_at and "searched" in stable:
         # An age is told as of an instant that was left to us.
         stable["searched"] = [entry | {"age_seconds": None} for entry in stable["searched"]]
-    return b'"' + hashlib.sha256(to_json(stable)).hexdigest()[:32].encode() + b'"'
+    return b'"' + hashlib.sha256(to_json([stable, kid])).hexdigest()[:32].encode() + b'"'
 
 
 class RecognitionEndpoint:
@@ -102,7 +105,7 @@ class RecognitionEndpoint:
             *_CACHING,
         ]
         if link:
-            tag = entity_tag(view, question)
+            tag = entity_tag(view, question, node.signer.kid)
             headers.append((b"etag", tag))
             if tag_matches(header(scope, b"if-none-match"), tag):
                 await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})

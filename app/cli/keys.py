@@ -7,6 +7,7 @@ import typer
 from app.cli.outcome import KID_FIRST, USAGE, fail, failing_clearly, language, one_of
 
 if TYPE_CHECKING:
+    from app.settings import Settings
     from keys.custody.key_directory import KeyEntry
 
 keys = typer.Typer(no_args_is_help=True)
@@ -78,6 +79,19 @@ def generate(
         typer.echo(signer.kid)
 
 
+def _check_passphrase(settings: "Settings", mode: str) -> None:
+    """Refuses a passphrase that does not open the former key: what runs with that one could not open the new key."""
+    from app.bootstrap import load_signer
+    from keys.errors import CustodyError
+
+    try:
+        load_signer(settings, mode)
+    except CustodyError as error:
+        # A key that is lost, or on a token that is gone, is replaced like any other.
+        if error.code == "key.passphrase_wrong":
+            raise
+
+
 @keys.command("rotate", help=ROTATE, short_help="更换签名密钥 / Have a new key sign from now on")
 def rotate(
     alg: Annotated[
@@ -107,6 +121,7 @@ def rotate(
         mode = check(settings.store_path).mode
         former = key_directory.find_active(settings.keys_path, mode)
         on_token = former.place is not None if pkcs11 is None else pkcs11
+        _check_passphrase(settings, mode)
         signer = make_key(settings, mode, alg or former.alg, activate=True, on_token=on_token)
     if json:
         _print_json({"kid": signer.kid, "alg": signer.alg, "mode": mode, "former": former.kid})

@@ -103,6 +103,11 @@ class LockVerifier:
         return self._store.use(name_of(attempt.challenge), attempt.request, answer, now)
 
 
+def again(attempt: Attempt) -> Attempt:
+    """The attempt as it was when it was answered well: its challenge was good then, and may have expired since."""
+    return replace(attempt, possession=replace(attempt.possession, problem=None))
+
+
 def _signer(octets: bytes, question: Question) -> tuple[Signer, Question]:
     """The one signer of a CMS message, and the question about his certificate. Raises `QueryRefused`."""
     message = read_cms(octets)

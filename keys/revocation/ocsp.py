@@ -55,7 +55,7 @@ _UNDERSTOOD = frozenset(
 
 _OIDS = {name: oid for oid, name in DIGESTS.items()}
 _MAX_NONCE = 128  # bytes: RFC 9654 §2.1
-_MAX_FIT = 8  # certificates of responders that are verified: a farm of them, some renewed
+_MAX_FIT = 6  # certificates of responders that are verified: a farm of them, some renewed
 _WORST = {"revoked": 2, "unknown": 1, "good": 0}
 
 

@@ -106,6 +106,40 @@ def test_a_declaration_counts_at_once(copied: Settings, running: Service, passin
     assert (fresh.status_code, kid_of(kept.text), kid_of(fresh.text)) == (200, stolen.kid, running.node.signer.kid)
 
 
+def test_nothing_by_the_stolen_key_is_given_out_again(tmp_path: Path, passing: Passing) -> None:
+    """Neither for the identical answer to a challenge, nor as what a cache still has."""
+    world = build_lock_world(tmp_path / "home")
+    with desk_of(world) as desk:
+        client, lock = desk.place.client, world.lock(number=5).signing
+        request = client.answered(client.challenge(), lock)
+        first, again = client.verify(request).json(), client.verify(request).json()
+        assert first == again
+        stolen = rotate(world.settings)
+        passing()
+        assert client.verify(request).json() == first, "a rotation takes nothing away"
+        declare(world.settings, stolen)
+        passing()
+        anew = client.verify(request).json()
+        assert (kid_of(first["receipt"]), kid_of(anew["receipt"])) == (stolen.kid, desk.place.service.node.signer.kid)
+        assert (anew["decision"], anew["reasons"]) == (first["decision"], first["reasons"])
+        assert report(desk.place.service, anew["receipt"])["genuine"] is True
+
+
+def test_a_link_has_another_tag_once_another_key_signs(copied: Settings, running: Service, passing: Passing) -> None:
+    asked = {
+        "type": RECOGNIZED["credential"]["type"],
+        "number": RECOGNIZED["credential"]["number"],
+        **{name: value for name, value in RECOGNIZED.items() if isinstance(value, str)},
+        "known_at": running.recognize(RECOGNIZED).json()["known_at"],
+    }
+    tag = running.get("/v1/recognitions", asked).headers["etag"]
+    assert running.get("/v1/recognitions", asked, if_none_match=tag).status_code == 304
+    rotate(copied)
+    passing()
+    fresh = running.get("/v1/recognitions", asked, if_none_match=tag)
+    assert (fresh.status_code, kid_of(fresh.json()["receipt"])) == (200, running.node.signer.kid)
+
+
 def test_a_receipt_as_evidence_is_refused_from_then_on(tmp_path: Path, passing: Passing) -> None:
     world = build_lock_world(tmp_path / "home")
     deadline = world.now - DAY

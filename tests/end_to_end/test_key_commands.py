@@ -129,6 +129,13 @@ def test_rotation_keeps_the_algorithm_unless_told(home: Path) -> None:
     assert "signs from now on" not in accord(home, "keys", "rotate").out
 
 
+def test_rotation_takes_the_passphrase_that_the_former_key_has(home: Path) -> None:
+    """What runs with that one could not open a key with another, and would stand still."""
+    before = listed(home)
+    assert_refused(accord(home, "keys", "rotate", ACCORD_KEY_PASSPHRASE="another"), "the passphrase does not open it")
+    assert listed(home) == before
+
+
 def test_a_store_without_a_key_has_nothing_to_rotate(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert accord(home, "migrate", "--mode", "test").code == 0
