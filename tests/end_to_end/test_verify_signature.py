@@ -93,6 +93,33 @@ def test_who_must_have_signed_and_by_when(fresh: Path, desk: Path, tmp_path: Pat
     assert [entry["proven_time"]["kind"] for entry in told(again)["signers"]] == ["receipt", "receipt"]
 
 
+def judged(outcome: Outcome) -> str:
+    """The line that says of which instant it was judged."""
+    (line,) = re.findall(r"^(?:判断时点：|Judged for: ).*$", outcome.out, re.MULTILINE)
+    return str(line)
+
+
+def test_an_instant_that_nobody_named_is_not_laid_to_the_asker(fresh: Path, desk: Path) -> None:
+    asked = ("verify-signature", str(desk / "bid.p7m"), *WHERE)
+    assert "（当前时间：提问时未指明时点，" in judged(accord(fresh, *asked))
+    assert "(now: no instant was named, " in judged(accord(fresh, *asked, "--lang=en"))
+    shown = told(accord(fresh, *asked, "--json"))
+    assert (shown["decision"], shown["time_source"]) == ("recognized", "asserted")
+    instant = shown["valid_at"]
+    assert "（所知时点（known_at）：提问时未指明法律时点，" in judged(accord(fresh, *asked, f"--known-at={instant}"))
+    for more in ((), (f"--known-at={instant}",)):
+        assert "（系提问方所述，" in judged(accord(fresh, *asked, f"--valid-at={instant}", *more))
+    assert "(as asked; " in judged(accord(fresh, *asked, f"--valid-at={instant}", "--lang=en"))
+
+
+def test_midnight_is_no_end_of_a_day(fresh: Path, desk: Path) -> None:
+    asked = ("verify-signature", str(desk / "bid.p7m"), *WHERE, "--deadline=2026-01-01T00:00:00+08:00")
+    assert "晚于截止时间2026年1月1日00:00（北京时间）。" in accord(fresh, *asked).out
+    assert "later than the deadline 1 January 2026 00:00 (Beijing time)." in accord(fresh, *asked, "--lang=en").out
+    past = accord(fresh, "verify-signature", str(desk / "bid.p7m"), *WHERE, "--valid-at=2026-01-01T00:00:00+08:00")
+    assert judged(past).startswith("判断时点：2026年1月1日00:00（北京时间）（系提问方所述，")
+
+
 def test_mistakes_are_told_in_one_line(fresh: Path, desk: Path) -> None:
     for arguments in (
         (str(desk / "nothing"),),
