@@ -78,6 +78,7 @@ def test_who_must_have_signed_and_by_when(fresh: Path, desk: Path, tmp_path: Pat
     assert (lacking.code, "signers.missing" in lacking.out) == (1, True)
     shown = accord(fresh, "verify-receipt", str(receipt), "--lang=en")
     assert shown.code == 0
+    assert "valid ones are still missing: 1 of a legal representative." in lacking.out
     assert len(re.findall(r"Signer [12]: sha256:[0-9a-f]{64} · ", shown.out)) == 2
     assert re.search(r"^Document \(sm3\): [0-9a-f]{64}$", shown.out, re.MULTILINE)
     late = ("--deadline=2026-01-01T00:00:00+08:00", f"--signature={desk / 'bid.p7s'}")

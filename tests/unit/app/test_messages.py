@@ -12,7 +12,7 @@ import pytest
 import app
 import keys
 import registry
-from app.messages import messages, negotiate
+from app.messages import LANGUAGES, messages, negotiate
 from registry.document import LocalText
 
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
@@ -195,6 +195,31 @@ def test_a_date_of_validity_stays_a_date() -> None:
     assert messages("en").moment(midnight) == "29 November 2026 00:00 (Beijing time)"
     begun = messages("zh-CN").message("status.revoked", "", {"effective_at": midnight})
     assert begun == "证件自2026年11月29日起已失去效力（被撤销、吊销或者撤回）。"
+
+
+UNIT, REPRESENTATIVE = ("单位签名", "of a unit"), ("法定代表人签名", "of a legal representative")
+
+
+@pytest.mark.parametrize(
+    ("variant", "said", "unsaid"),
+    [
+        ("", (UNIT, REPRESENTATIVE), ()),
+        ("unit", (UNIT,), (REPRESENTATIVE,)),
+        ("legal_representative", (REPRESENTATIVE,), (UNIT,)),
+        ("undecided", (UNIT, REPRESENTATIVE), ()),
+        ("undecided_unit", (UNIT,), (REPRESENTATIVE,)),
+        ("undecided_legal_representative", (REPRESENTATIVE,), (UNIT,)),
+    ],
+)
+def test_missing_signatures_are_those_of_the_roles_that_lack_some(
+    variant: str, said: tuple[tuple[str, str], ...], unsaid: tuple[tuple[str, str], ...]
+) -> None:
+    params = {"unit": 3, "legal_representative": 4}
+    for place, language in enumerate(LANGUAGES):
+        text = messages(language).message("signers.missing", variant, params)
+        assert [words[place] in text for words in said] == [True] * len(said)
+        assert [words[place] in text for words in unsaid] == [False] * len(unsaid)
+        assert messages(language).remedy("signers.missing", variant, params)
 
 
 def test_parameters_are_filled_once() -> None:
