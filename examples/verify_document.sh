@@ -12,7 +12,7 @@ jurisdiction=CN-SC purpose=bidding.sign platform=测试交易平台
 encoded=%E6%B5%8B%E8%AF%95%E4%BA%A4%E6%98%93%E5%B9%B3%E5%8F%B0 # 平台名的百分号编码 · the platform's name in an address
 
 sign() { # sign <more options>: 输出已签名的报文 · prints the signed message
-  openssl cms -sign -binary -md sha256 -outform DER -in "$document" "$@" \
+  openssl cms -sign -cades -binary -md sha256 -outform DER -in "$document" "$@" \
     -signer "$lock/signing.pem" -inkey "$lock/lock.key" -passin "file:$lock/passphrase" -certfile "$lock/chain.pem"
 }
 

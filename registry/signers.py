@@ -174,11 +174,17 @@ def _required(signers: Sequence[Signed], requirement: Requirement, gravest: int)
     else:
         said = _reason(signers, "signers.missing", {role: missing.get(role, 0) for role in ROLES})
     outcome: Outcome = "indeterminate" if _could_fit(possible, requirement) else "not_recognized"
-    if outcome == "indeterminate" and said.code == "signers.missing":
-        said = replace(said, variant="undecided")
+    if said.code == "signers.missing":
+        said = replace(said, variant=_variant(missing, undecided=outcome == "indeterminate"))
     others = tuple(reason for worse in ("not_recognized", "indeterminate") for reason in _reasons(signers, worse))
     shown = gravest if signers[gravest].decision is not None else _judged(signers)
     return Panel(outcome=outcome, reasons=_unique((said, *others)), deciding=shown, missing=missing)
+
+
+def _variant(missing: Mapping[Role, int], *, undecided: bool) -> str:
+    """How the sentence goes: which roles it counts, where it is not both, and whether evidence may still settle it."""
+    lacking = [role for role in ROLES if missing.get(role)]
+    return "_".join((*(["undecided"] if undecided else []), *(lacking if len(lacking) == 1 else [])))
 
 
 def _missing(signers: Sequence[Signed], requirement: Requirement) -> dict[Role, int]:

@@ -167,6 +167,16 @@ def _show(out: Path, made: tuple[bytes, ...], json: bool) -> None:
         return
     for view in views:
         typer.echo(f"{out}: {view['time']}，{view['authority']}，{view['digest_name']} / timestamp {view['digest']}")
+        typer.echo(f"  {_proof(view)}")
+
+
+def _proof(view: dict[str, Any]) -> str:
+    """What the token will prove: its time counts with the accuracy that it states."""
+    latest, seconds = view["latest"], view["accuracy_seconds"]
+    if seconds is None:
+        return f"未载明精度，可证明最迟于 {latest} 已经存在 / no accuracy stated, proves existence by {latest}"
+    written = f"{seconds:.6f}".rstrip("0").rstrip(".")
+    return f"精度 {written} 秒，可证明最迟于 {latest} 已经存在 / accuracy {written} s, proves existence by {latest}"
 
 
 def _view(token: "TimestampToken") -> dict[str, Any]:
@@ -178,6 +188,7 @@ def _view(token: "TimestampToken") -> dict[str, Any]:
     return {
         "time": format_instant(token.gen_time),
         "accuracy_seconds": None if accuracy is None else accuracy.total_seconds(),
+        "latest": format_instant(token.info.latest),
         "authority": None if certificate is None else certificate.subject_text,
         "policy": token.info.policy,
         "serial": f"{token.info.serial:X}",

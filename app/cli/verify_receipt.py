@@ -61,7 +61,7 @@ def _notes(verdict: "ReceiptVerdict", catalogue: "Messages", now: Any) -> list[s
     except InstantError:
         return notes
     if until < now:
-        notes.append(catalogue.word("receipt.past_fresh", fresh_until=catalogue.instant(until)))
+        notes.append(catalogue.word("receipt.past_fresh", fresh_until=catalogue.moment(until)))
     return notes
 
 
@@ -159,7 +159,7 @@ class _Reading:
         from registry.period import InstantError, parse_instant
 
         try:
-            return self._catalogue.instant(parse_instant(value if isinstance(value, str) else ""))
+            return self._catalogue.moment(parse_instant(value if isinstance(value, str) else ""))
         except InstantError:
             return self._text(value)
 

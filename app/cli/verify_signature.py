@@ -74,6 +74,7 @@ def verify(
     catalogue = messages(language(lang))
     named = {f"/evidence/{place}": name for place, name in enumerate(_given(timestamp, ocsp, earlier))}
     named |= {"/signature": f"file {file}" if signature is None else f"--signature {signature}"}
+    unnamed = None if valid_at is not None else "unnamed" if known_at is None else "known_at"
     view = _answer(content, file if signature is not None else None, catalogue, named)
     if receipt is not None:
         with failing_clearly():
@@ -81,7 +82,7 @@ def verify(
     if json:
         typer.echo(to_json(view, indent=True).decode())
     else:
-        for line in _lines(view, catalogue):
+        for line in _lines(view, catalogue, unnamed):
             typer.echo(line)
     raise typer.Exit(EXIT[view["decision"]])
 
@@ -163,11 +164,13 @@ def _answer(
     return view
 
 
-def _lines(view: dict[str, Any], catalogue: "Messages") -> list[str]:
+def _lines(view: dict[str, Any], catalogue: "Messages", unnamed: str | None) -> list[str]:
+    """The answer; `unnamed` says which instant stands in where the question named none, None where it did."""
     from app.cli.recognize import render
 
-    source = catalogue.word(f"time_source.{view['time_source']}")
-    judged = catalogue.word("judged_at", instant=catalogue.instant(view["valid_at"]), source=source)
+    asserted = view["time_source"] == "asserted"
+    source = catalogue.word(f"time_source.{unnamed if asserted and unnamed else view['time_source']}")
+    judged = catalogue.word("judged_at", instant=catalogue.moment(view["valid_at"]), source=source)
     lines = [*render(view, catalogue), judged]
     for place, signer in enumerate(view["signers"], 1):
         shown = signer["certificate"] or {}
@@ -185,9 +188,9 @@ def _about(signer: dict[str, Any], catalogue: "Messages") -> list[str]:
     proven, claimed = signer["proven_time"], signer["claimed_time"]
     if proven is not None:
         by = word("evidence.receipt") if proven["kind"] == "receipt" else proven["by"]
-        lines.append(word("signer.proven", instant=catalogue.instant(proven["instant"]), by=by))
+        lines.append(word("signer.proven", instant=catalogue.moment(proven["instant"]), by=by))
     if claimed is not None:
-        lines.append(word("signer.claimed", instant=catalogue.instant(claimed)))
+        lines.append(word("signer.claimed", instant=catalogue.moment(claimed)))
     if signer["decision"] != "recognized":
         for reason in signer["reasons"]:
             lines.append(f"- {reason['message']} [{reason['code']}]")

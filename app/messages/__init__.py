@@ -21,6 +21,8 @@ _DAY = timedelta(days=1)
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 # Exclusive ends: people read the last day that still counts.
 _ENDS = ("valid_until", "ended")
+# Compared with other instants, where a bare day would be read as its end.
+_MOMENTS = ("claimed_at", "deadline", "expires_at", "proven_at", "valid_at")
 
 
 def _in_beijing(instant: datetime) -> datetime:
@@ -111,13 +113,21 @@ class Messages:
     def instant(self, instant: datetime) -> str:
         """An instant as people in Beijing time read it; midnight is only a day."""
         local = _in_beijing(instant)
-        day = f"{local.year}年{local.month}月{local.day}日" if self._chinese else f"{local.day} {local:%B} {local.year}"
-        if not (local.hour or local.minute or local.second):
-            return day
+        return self.moment(instant) if local.hour or local.minute or local.second else self._day(local)
+
+    def moment(self, instant: datetime) -> str:
+        """An instant with its hour, midnight too: for one that is compared with others."""
+        local = _in_beijing(instant)
+        day = self._day(local)
         hands = f"{local.hour:02}:{local.minute:02}"
         if local.second:
             hands += f":{local.second:02}"
         return f"{day}{hands}（北京时间）" if self._chinese else f"{day} {hands} (Beijing time)"
+
+    def _day(self, local: datetime) -> str:
+        if self._chinese:
+            return f"{local.year}年{local.month}月{local.day}日"
+        return f"{local.day} {local:%B} {local.year}"
 
     def _fill(self, template: _Template, params: Params) -> str:
         if isinstance(template, str):
@@ -130,9 +140,14 @@ class Messages:
             elif type(value) is Detail:
                 value = self._detail(value)
             elif type(value) is datetime:
-                value = self._last_day(value) if name in _ENDS else self.instant(value)
+                value = self._dated(name, value)
             filled += f"{value}{literal}"
         return filled
+
+    def _dated(self, name: str, instant: datetime) -> str:
+        if name in _MOMENTS:
+            return self.moment(instant)
+        return self._last_day(instant) if name in _ENDS else self.instant(instant)
 
     def _last_day(self, end: datetime) -> str:
         local = _in_beijing(end)

@@ -302,6 +302,10 @@ def test_unit_and_representative_sign_together(desk: SigningDesk) -> None:
     alone = desk.answer(message(DOCUMENT, Signed(by=unit)), **asked)
     assert (alone["decision"], alone["reasons"][0]["code"]) == ("not_recognized", "signers.missing")
     assert alone["requirement"]["missing"] == {"unit": 0, "legal_representative": 1}
+    said = "Of the signatures required, valid ones are still missing: 1 of a legal representative."
+    assert alone["reasons"][0]["message"] == said
+    assert "mend the signatures that are there" in alone["reasons"][0]["remedy"]
+    assert alone["reasons"][0]["details"] == {"unit": 0, "legal_representative": 1}
     twice = desk.answer(message(DOCUMENT, Signed(by=unit), Signed(by=unit, at=desk.world.now)), requirement={"unit": 2})
     assert (twice["decision"], twice["requirement"]["missing"]) == ("not_recognized", {"unit": 1})
 

@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.shell import Outcome, accord
+from tests.support.requirements import require
 
 USCC = "91500105TT0000816G"
 NAME = "重庆测试渝建工程集团有限公司"
@@ -76,6 +78,7 @@ def test_who_must_have_signed_and_by_when(fresh: Path, desk: Path, tmp_path: Pat
     assert re.search(r"Signer [12]: .* · legal representative · ", met.out)
     lacking = accord(fresh, *asked, f"--signature={desk / 'unit.p7s'}")
     assert (lacking.code, "signers.missing" in lacking.out) == (1, True)
+    assert "valid ones are still missing: 1 of a legal representative." in lacking.out
     shown = accord(fresh, "verify-receipt", str(receipt), "--lang=en")
     assert shown.code == 0
     assert len(re.findall(r"Signer [12]: sha256:[0-9a-f]{64} · ", shown.out)) == 2
@@ -91,6 +94,64 @@ def test_who_must_have_signed_and_by_when(fresh: Path, desk: Path, tmp_path: Pat
     # The receipt is evidence from its time on.
     again = accord(fresh, *asked, f"--signature={desk / 'bid.p7s'}", f"--earlier={receipt}", "--json")
     assert [entry["proven_time"]["kind"] for entry in told(again)["signers"]] == ["receipt", "receipt"]
+
+
+def judged(outcome: Outcome) -> str:
+    """The line that says of which instant it was judged."""
+    (line,) = re.findall(r"^(?:判断时点：|Judged for: ).*$", outcome.out, re.MULTILINE)
+    return str(line)
+
+
+def test_an_instant_that_nobody_named_is_not_laid_to_the_asker(fresh: Path, desk: Path) -> None:
+    asked = ("verify-signature", str(desk / "bid.p7m"), *WHERE)
+    assert "（当前时间：提问时未指明时点，" in judged(accord(fresh, *asked))
+    assert "(now: no instant was named, " in judged(accord(fresh, *asked, "--lang=en"))
+    shown = told(accord(fresh, *asked, "--json"))
+    assert (shown["decision"], shown["time_source"]) == ("recognized", "asserted")
+    instant = shown["valid_at"]
+    assert "（所知时点（known_at）：提问时未指明法律时点，" in judged(accord(fresh, *asked, f"--known-at={instant}"))
+    for more in ((), (f"--known-at={instant}",)):
+        assert "（系提问方所述，" in judged(accord(fresh, *asked, f"--valid-at={instant}", *more))
+    assert "(as asked; " in judged(accord(fresh, *asked, f"--valid-at={instant}", "--lang=en"))
+
+
+def test_midnight_is_no_end_of_a_day(fresh: Path, desk: Path) -> None:
+    asked = ("verify-signature", str(desk / "bid.p7m"), *WHERE, "--deadline=2026-01-01T00:00:00+08:00")
+    assert "晚于截止时间2026年1月1日00:00（北京时间）。" in accord(fresh, *asked).out
+    assert "later than the deadline 1 January 2026 00:00 (Beijing time)." in accord(fresh, *asked, "--lang=en").out
+    past = accord(fresh, "verify-signature", str(desk / "bid.p7m"), *WHERE, "--valid-at=2026-01-01T00:00:00+08:00")
+    assert judged(past).startswith("判断时点：2026年1月1日00:00（北京时间）（系提问方所述，")
+
+
+def test_who_has_an_rsa_lock_is_told_how_a_timestamp_proves_his_signature(
+    fresh: Path, desk: Path, tmp_path: Path
+) -> None:
+    require(shutil.which("openssl"), "openssl")
+    lock = tmp_path / "rsa"
+    holder = (f"--uscc={USCC}", f"--name={NAME}", "--kind=unit")
+    made = accord(fresh, "lock", "new", "--ca=CN-CQ", "--algorithm=rsa", *holder, f"-o{lock}")
+    assert made.code == 0, made
+    for name, more in (("plain", ()), ("cades", ("-cades",))):
+        key = ("-signer", lock / "signing.pem", "-inkey", lock / "lock.key", "-passin", f"file:{lock / 'passphrase'}")
+        out = ("-nodetach", "-outform", "DER", "-out", tmp_path / f"{name}.p7m")
+        signing = ("openssl", "cms", "-sign", "-binary", "-in", desk / "bid.pdf", *more, *key, *out)
+        subprocess.run(list(map(str, signing)), check=True, capture_output=True)
+        stamped = ("lock", "timestamp", f"--cms={tmp_path / name}.p7m", f"-o{tmp_path / name}.stamped")
+        assert accord(fresh, *stamped).code == 0
+    plain = ("verify-signature", str(tmp_path / "plain.stamped"), *WHERE)
+    chinese, english = accord(fresh, *plain), accord(fresh, *plain, "--lang=en")
+    (line,) = re.findall(r"^.*\[timestamp\.key_open\]$", chinese.out, re.MULTILINE)
+    assert "openssl cms 加 -cades" in line
+    assert "--timestamp" in line
+    assert "with openssl cms: -cades" in english.out
+    # Both ways that it names do.
+    assert accord(fresh, "lock", "timestamp", str(tmp_path / "plain.p7m"), f"-o{tmp_path / 'token'}").code == 0
+    whole = (str(tmp_path / "plain.p7m"), f"--timestamp={tmp_path / 'token'}")
+    for arguments in ((str(tmp_path / "cades.stamped"),), whole):
+        answer = told(accord(fresh, "verify-signature", *arguments, *WHERE, "--json"))
+        (signer,) = answer["signers"]
+        assert (answer["decision"], signer["evidence"]) == ("recognized", [])
+        assert signer["proven_time"]["kind"] == "timestamp"
 
 
 def test_mistakes_are_told_in_one_line(fresh: Path, desk: Path) -> None:

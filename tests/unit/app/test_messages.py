@@ -12,7 +12,7 @@ import pytest
 import app
 import keys
 import registry
-from app.messages import messages, negotiate
+from app.messages import LANGUAGES, messages, negotiate
 from registry.document import LocalText
 
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
@@ -165,6 +165,61 @@ def test_an_exclusive_end_is_read_as_its_last_day() -> None:
     assert "20 March 2028" in messages("en").message("validity.expired", "", {"valid_until": end})
     begin = messages("zh-CN").message("validity.not_yet", "", {"valid_from": end})
     assert "2028年3月21日" in begin
+
+
+@pytest.mark.parametrize(
+    ("code", "variant"),
+    [
+        ("signature.after_deadline", ""),
+        ("signature.after_deadline", "claimed"),
+        ("signature.time_unproven", ""),
+        ("signature.after_valid_at", ""),
+        ("signature.verified", "proven"),
+        ("challenge.expired", ""),
+        ("assumes.no_change", ""),
+    ],
+)
+def test_midnight_has_its_hour_where_instants_are_compared(code: str, variant: str) -> None:
+    midnight = datetime(2026, 11, 28, 16, tzinfo=UTC)
+    names = ("proven_at", "claimed_at", "deadline", "valid_at", "expires_at")
+    params = {"by": "测试", **dict.fromkeys(names, midnight)}
+    chinese, english = messages("zh-CN").message(code, variant, params), messages("en").message(code, variant, params)
+    dates, hours = chinese.count("2026年11月29日"), chinese.count("2026年11月29日00:00（北京时间）")
+    assert (dates > 0, hours) == (True, dates)
+    assert english.count("29 November 2026 00:00 (Beijing time)") == english.count("29 November 2026") == dates
+
+
+def test_a_date_of_validity_stays_a_date() -> None:
+    midnight = datetime(2026, 11, 28, 16, tzinfo=UTC)
+    assert messages("zh-CN").instant(midnight) == "2026年11月29日"
+    assert messages("en").moment(midnight) == "29 November 2026 00:00 (Beijing time)"
+    begun = messages("zh-CN").message("status.revoked", "", {"effective_at": midnight})
+    assert begun == "证件自2026年11月29日起已失去效力（被撤销、吊销或者撤回）。"
+
+
+UNIT, REPRESENTATIVE = ("单位签名", "of a unit"), ("法定代表人签名", "of a legal representative")
+
+
+@pytest.mark.parametrize(
+    ("variant", "said", "unsaid"),
+    [
+        ("", (UNIT, REPRESENTATIVE), ()),
+        ("unit", (UNIT,), (REPRESENTATIVE,)),
+        ("legal_representative", (REPRESENTATIVE,), (UNIT,)),
+        ("undecided", (UNIT, REPRESENTATIVE), ()),
+        ("undecided_unit", (UNIT,), (REPRESENTATIVE,)),
+        ("undecided_legal_representative", (REPRESENTATIVE,), (UNIT,)),
+    ],
+)
+def test_missing_signatures_are_those_of_the_roles_that_lack_some(
+    variant: str, said: tuple[tuple[str, str], ...], unsaid: tuple[tuple[str, str], ...]
+) -> None:
+    params = {"unit": 3, "legal_representative": 4}
+    for place, language in enumerate(LANGUAGES):
+        text = messages(language).message("signers.missing", variant, params)
+        assert [words[place] in text for words in said] == [True] * len(said)
+        assert [words[place] in text for words in unsaid] == [False] * len(unsaid)
+        assert messages(language).remedy("signers.missing", variant, params)
 
 
 def test_parameters_are_filled_once() -> None:

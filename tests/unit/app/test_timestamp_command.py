@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.store import schema
 from keys.cms import find_certificate, parse_cms, verify_signer
 from keys.content import Octets
 from keys.timestamp import TimestampToken, parse_token, verify_token
+from registry.period import format_instant
 from tests.store.rows import settings_at
 from tests.support import der_writer as der
 from tests.support.cms_writer import Signed, message
@@ -92,6 +94,17 @@ def test_a_program_is_told_the_same(accord: Accord) -> None:
     assert view["imprint"] == Octets(CONTENT).digest("sm3").hex()
     assert (view["serial"], view["policy"]) == (f"{token.info.serial:X}", token.info.policy)
     assert view["accuracy_seconds"] == 1.0
+    assert view["latest"] == format_instant(token.gen_time + timedelta(seconds=1))
+
+
+def test_the_accuracy_and_the_instant_that_it_will_prove_are_told(accord: Accord) -> None:
+    said = well(accord("offer", "-o", "token"))
+    latest = format_instant(verified("token").gen_time + timedelta(seconds=1))
+    assert f"精度 1 秒，可证明最迟于 {latest} 已经存在 / accuracy 1 s, proves existence by {latest}\n" in said
+    with tsa() as url:
+        said = well(accord("offer", "-o", "other", "--tsa", url))
+    time = format_instant(verified("other").gen_time)
+    assert f"未载明精度，可证明最迟于 {time} 已经存在 / no accuracy stated, proves existence by {time}\n" in said
 
 
 @pytest.mark.parametrize("digest", ["sha256", "sm3"])

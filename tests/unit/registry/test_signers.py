@@ -132,6 +132,9 @@ def test_enough_of_each_role_must_count() -> None:
     assert told(lacking) == ("not_recognized", "signers.missing")
     assert lacking.missing == {"unit": 0, "legal_representative": 1}
     assert dict(lacking.reasons[0].params) == {"unit": 0, "legal_representative": 1}
+    assert lacking.reasons[0].variant == "legal_representative"
+    assert judge_signers(both[1:], wanted(1, 1)).reasons[0].variant == "unit"
+    assert judge_signers(both, wanted(2, 2)).reasons[0].variant == ""
     assert judge_signers(both, wanted(2)).missing == {"unit": 1}
 
 
@@ -215,7 +218,9 @@ def test_what_could_still_be_met_is_no_refusal() -> None:
         judge_signers([signed(), Signed(role="unknown", decision=decided(7))], wanted(1, 1)),
     ):
         assert told(panel) == ("indeterminate", "signers.missing")
-        assert panel.reasons[0].variant == "undecided"
+        assert panel.reasons[0].variant == "undecided_legal_representative"
+    assert judge_signers([unclear, UNKNOWN], wanted(1, 1)).reasons[0].variant == "undecided"
+    assert judge_signers([signed(outcome="indeterminate")], wanted(1)).reasons[0].variant == "undecided_unit"
     other = signed("legal_representative", number=2, outcome="indeterminate")
     assert judge_signers([signed(), other], wanted(1, 1, same=True)).outcome == "not_recognized"
     assert judge_signers([signed(), UNKNOWN], wanted(1, 2)).outcome == "not_recognized"
