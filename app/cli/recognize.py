@@ -116,28 +116,28 @@ _OF_LOCK = frozenset(("format", "issuer", "freshness"))
 
 def render(view: dict[str, Any], catalogue: "Messages") -> list[str]:
     """An answer as lines for people."""
-    word = catalogue.word
-    lines = [f"{word('decision')}: {view['label']} ({view['decision']})"]
+    word, line, aside = catalogue.word, catalogue.line, catalogue.aside
+    lines = [line(word("decision"), f"{view['label']}{aside(view['decision'])}")]
     credential = view["credential"]
     if credential is not None:
         holder = credential["subject"]["name"] or word("personal_name")
         issuer = credential["issuer"]["name"] or credential["issuer"]["id"]
-        lines.append(f"{word('credential')}: {credential['number']} · {holder} · {issuer}")
-    lines.append(f"{word('reasons')}:")
+        lines.append(line(word("credential"), f"{credential['number']} · {holder} · {issuer}"))
+    lines.append(line(word("reasons")))
     for reason in view["reasons"]:
         lines.append(f"  - {reason['message']} [{reason['code']}]")
         if reason["remedy"]:
-            lines.append(f"    {word('remedy')}: {reason['remedy']}")
+            lines.append(f"    {line(word('remedy'), reason['remedy'])}")
         if reason["contact"]:
-            lines.append(f"    {word('contact')}: {_contact(reason['contact'])}")
-        bases = "; ".join(_basis(basis, catalogue) for basis in reason["legal_basis"])
-        lines.append(f"    {word('legal_basis')}: {bases}")
+            lines.append(f"    {line(word('contact'), _contact(reason['contact']))}")
+        bases = catalogue.listed(_basis(basis, catalogue) for basis in reason["legal_basis"])
+        lines.append(f"    {line(word('legal_basis'), bases)}")
     if view["conditions"]:
-        lines.append(f"{word('conditions')}:")
-        lines += [f"  - {entry['message']} ({word('state.' + entry['state'])})" for entry in view["conditions"]]
-    lines.append(f"{word('checks')}:")
+        lines.append(line(word("conditions")))
+        lines += [f"  - {entry['message']}{aside(word('state.' + entry['state']))}" for entry in view["conditions"]]
+    lines.append(line(word("checks")))
     own = _OF_LOCK if credential is not None and credential["type"] == "ca-certificate" else frozenset()
     for entry in view["checks"]:
         looked_at = word(f"{'check_of_lock' if entry['name'] in own else 'check'}.{entry['name']}")
-        lines.append(f"  - {looked_at}: {word('result.' + entry['result'])} · {entry['message']}")
+        lines.append(f"  - {line(looked_at, word('result.' + entry['result']))} · {entry['message']}")
     return lines

@@ -119,15 +119,15 @@ class _Reading:
 
     def lines(self, claims: Mapping[str, Any]) -> list[str]:
         """The receipt's main claims."""
-        word, query = self._catalogue.word, _object(claims.get("query"))
+        word, line, query = self._catalogue.word, self._catalogue.line, _object(claims.get("query"))
         given = claims.get("reasons")
         reasons = given if isinstance(given, list) and given else [None]
         instants = {name: self._instant(claims.get(name)) for name in ("valid_at", "known_at", "evaluated_at")}
         inspected = query.get("purpose") == "inspection.authenticity"
         return [
-            f"{word('decision')}: {self._decision(claims.get('decision'), genuineness=inspected, named=True)}",
-            f"{word('reasons')}: {', '.join(map(self._text, reasons))}",
-            f"{word('credential')}: {self._credential(query.get('credential'))}",
+            line(word("decision"), self._decision(claims.get("decision"), genuineness=inspected, named=True)),
+            line(word("reasons"), ", ".join(map(self._text, reasons))),
+            line(word("credential"), self._credential(query.get("credential"))),
             f"{self._text(query.get('jurisdiction'))} · {self._text(query.get('purpose'))}",
             word("receipt.instants", **instants),
             *(self._signed(claims["signature"]) if "signature" in claims else ()),
@@ -148,7 +148,7 @@ class _Reading:
         if not self._settled:
             return f"{value} {self._catalogue.word('receipt.unsettled')}"
         label = self._catalogue.label(value, genuineness=genuineness)
-        return f"{label} ({value})" if named else label
+        return f"{label}{self._catalogue.aside(value)}" if named else label
 
     def _credential(self, reference: Any) -> str:
         found = _object(reference)
@@ -187,7 +187,7 @@ class _Reading:
             word(f"role.{role}") if role in (*ROLES, "unknown") else self._unread,
             self._decision(signer.get("decision"), genuineness=False),
         )
-        lines = [f"{word('signer', place=place)}: {' · '.join(about)}"]
+        lines = [self._catalogue.line(word("signer", place=place), " · ".join(about))]
         proven = signer.get("proven_time")
         if proven is not None:
             found = _object(proven)

@@ -177,7 +177,7 @@ def _lines(view: dict[str, Any], catalogue: "Messages", unnamed: str | None) -> 
         named = shown.get("subject") or shown.get("uscc") or shown.get("serial") or "—"
         label = catalogue.label(signer["decision"], genuineness=False)
         role = catalogue.word(f"role.{signer['role']}")
-        lines.append(f"{catalogue.word('signer', place=str(place))}: {named} · {role} · {label}")
+        lines.append(catalogue.line(catalogue.word("signer", place=str(place)), f"{named} · {role} · {label}"))
         lines += [f"  {line}" for line in _about(signer, catalogue)]
     return lines
 
@@ -194,8 +194,9 @@ def _about(signer: dict[str, Any], catalogue: "Messages") -> list[str]:
     if signer["decision"] != "recognized":
         for reason in signer["reasons"]:
             lines.append(f"- {reason['message']} [{reason['code']}]")
-            lines += [f"  {word('remedy')}: {reason['remedy']}"] if reason.get("remedy") else []
+            lines += [f"  {catalogue.line(word('remedy'), reason['remedy'])}"] if reason.get("remedy") else []
     lines += [
-        f"{word('evidence.' + entry['kind'])}: {entry['message']} [{entry['code']}]" for entry in signer["evidence"]
+        catalogue.line(word(f"evidence.{entry['kind']}"), f"{entry['message']} [{entry['code']}]")
+        for entry in signer["evidence"]
     ]
     return lines

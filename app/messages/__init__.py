@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from importlib import resources
@@ -97,6 +97,18 @@ class Messages:
     def word(self, key: str, **params: str) -> str:
         """A word or sentence of the shell and the pages."""
         return self._words[key].format_map(params)
+
+    def line(self, label: str, text: str = "") -> str:
+        """A label and what it is of, with the colon of the language."""
+        return f"{label}：{text}" if self._chinese else f"{label}: {text}".rstrip()
+
+    def aside(self, text: str) -> str:
+        """What stands in brackets behind something, with those of the language."""
+        return f"（{text}）" if self._chinese else f" ({text})"
+
+    def listed(self, texts: Iterable[str]) -> str:
+        """Texts one after the other, parted as the language does."""
+        return ("；" if self._chinese else "; ").join(texts)
 
     def article(self, article: str) -> str:
         """An article of a law; one that is a bare number is written out, in Chinese as statutes write it."""

@@ -93,7 +93,7 @@ def test_the_printed_curl_command(server: Server, tmp_path: Path, decision: str)
 def test_the_printed_shell_command(server: Server, tmp_path: Path, decision: str) -> None:
     done = run_printed(server, commands(server)[decision][1], tmp_path)
     assert (done.returncode, done.stderr) == (EXIT[decision], "")
-    assert f"({decision})" in done.stdout.splitlines()[0]
+    assert f"（{decision}）" in done.stdout.splitlines()[0]
     in_english = run_printed(server, f"ACCORD_LANG=en {commands(server)[decision][1]} --json", tmp_path)
     assert in_english.returncode == EXIT[decision]
     assert json.loads(in_english.stdout)["decision"] == decision
