@@ -216,6 +216,8 @@ def read_certificate_member(members: Members, path: str, value: Any) -> Certific
             own = _CERTIFICATE_FAULTS.get(error.code)
             code = f"query.{own or 'certificate_malformed'}"
             params = {"why": Detail(text=error.detail) if own else detail_of(error)}
+            if own == "certificate_several" and path != "certificate":
+                params["variant"] = "chain"
     members.faults.append(Fault(pointer=f"{members.pointer}/{path}", code=code, params=params))
     return None
 

@@ -86,6 +86,9 @@ def test_an_entry_of_the_chain_may_be_a_file_of_several(desk: SigningDesk) -> No
     assert_problem(desk.ask(signed(desk), chain=["".join(pems * 5)]), 422, "query.too_long", "/chain")
     broken = [pems[0], pems[0] + pems[1].replace("END", "AND")]
     assert_problem(desk.ask(signed(desk), chain=broken), 422, "query.certificate_malformed", "/chain/1")
+    der = text(b"".join(world.authorities["sichuan"].chain))
+    refused = assert_problem(desk.ask(signed(desk), language="zh-CN", chain=[der]), 422, "query.certificate_several")
+    assert "拆成多项" in refused["detail"]
     assert_problem(desk.ask(signed(desk), certificate="".join(pems)), 422, "query.certificate_several", "/certificate")
 
 
