@@ -30,6 +30,7 @@ _MEMBERS = (
 )
 _REFERENCE = ("id", "type", "number", "issuer", "certificate", "chain")
 MAX_CHAIN = 8
+_BEGIN = "-----BEGIN "
 _CERTIFICATE_FAULTS = {"certificate.several": "certificate_several", "certificate.too_large": "certificate_too_large"}
 
 
@@ -215,6 +216,8 @@ def read_certificate_member(members: Members, path: str, value: Any) -> Certific
             own = _CERTIFICATE_FAULTS.get(error.code)
             code = f"query.{own or 'certificate_malformed'}"
             params = {"why": Detail(text=error.detail) if own else detail_of(error)}
+            if own == "certificate_several" and path != "certificate":
+                params["variant"] = "chain"
     members.faults.append(Fault(pointer=f"{members.pointer}/{path}", code=code, params=params))
     return None
 
@@ -230,8 +233,20 @@ def read_chain(members: Members) -> tuple[Certificate, ...]:
     if len(given) > MAX_CHAIN:
         members.fault("chain", "query.too_long", name="chain", limit=str(MAX_CHAIN))
         return ()
-    read = [read_certificate_member(members, f"chain/{place}", value) for place, value in enumerate(given)]
+    pieces = [(place, piece) for place, value in enumerate(given) for piece in _pem_blocks(value)]
+    if len(pieces) > MAX_CHAIN:
+        members.fault("chain", "query.too_long", name="chain", limit=str(MAX_CHAIN))
+        return ()
+    read = [read_certificate_member(members, f"chain/{place}", piece) for place, piece in pieces]
     return tuple(entry for entry in read if entry is not None)
+
+
+def _pem_blocks(value: Any) -> list[Any]:
+    """The certificates of one entry, each by itself: a lock's chain.pem holds several. Anything else stays as it is."""
+    if not isinstance(value, str) or value.count(_BEGIN) < 2:
+        return [value]
+    before, first, *others = value.split(_BEGIN)
+    return [f"{before}{_BEGIN}{first}", *(f"{_BEGIN}{piece}" for piece in others)]
 
 
 def _read_reference(members: Members | None) -> _Reference:

@@ -1,6 +1,8 @@
 """Reading request bodies and query strings strictly: nothing twice, nothing too large, nothing lossy."""
 
 import json
+import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -12,6 +14,9 @@ from registry.query import pointer_token, printable
 
 MAX_BODY = 64 * 1024
 MAX_PARAMETERS = 100
+_INSTANTS = frozenset({"valid_at", "known_at", "deadline"})
+_BASE64 = frozenset({"digest"})
+_LOST_PLUS = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]{5,18}) (\d\d:\d\d)", re.ASCII)
 
 
 class _Duplicate(ValueError):
@@ -42,6 +47,8 @@ _strictly = json.JSONDecoder(object_pairs_hook=_members, parse_float=_no_fractio
 
 def parse_json(content: bytes) -> Any:
     """The JSON value in the bytes. Raises `Problem`: malformed, a member twice, or a decimal as a number."""
+    if not content.strip():
+        raise problem("request.malformed_json", variant="empty")
     try:
         return _strictly.decode(content.decode("utf-8"))
     except _Duplicate as error:
@@ -80,8 +87,20 @@ async def read_octets(receive: Receive, limit: int, refusal: str = "request.too_
     return body
 
 
-def read_parameters(scope: Scope, allowed: tuple[str, ...], prefix: str | None = None) -> dict[str, str]:
-    """The query parameters by name. Raises `Problem` for one given twice, or that is neither allowed nor prefixed."""
+def _nothing_said(_name: str) -> str | None:
+    return None
+
+
+def read_parameters(
+    scope: Scope,
+    allowed: tuple[str, ...],
+    prefix: str | None = None,
+    instead: Callable[[str], str | None] = _nothing_said,
+) -> dict[str, str]:
+    """The query parameters by name. Raises `Problem` for one given twice, or that is neither allowed nor prefixed.
+
+    `instead` names the sentence that says where a parameter belongs which is not allowed here.
+    """
     try:
         pairs = parse_qsl(
             scope["query_string"].decode("utf-8"),
@@ -97,14 +116,26 @@ def read_parameters(scope: Scope, allowed: tuple[str, ...], prefix: str | None =
         if name in parameters:
             raise problem("query.repeated_parameter", f"/{pointer_token(name)}", name=printable(name))
         if name not in allowed and not (prefix is not None and name.startswith(prefix) and name != prefix):
+            known = (*allowed, *([f"{prefix}<name>"] if prefix else []))
+            variant = instead(name) or (None if known else "none")
             raise problem(
                 "query.unknown_parameter",
                 f"/{pointer_token(name)}",
                 name=printable(name),
-                allowed=", ".join((*allowed, *([f"{prefix}<name>"] if prefix else []))),
+                allowed=", ".join(known),
+                **({} if variant is None else {"variant": variant}),
             )
-        parameters[name] = value
+        parameters[name] = _with_plus(name, value)
     return parameters
+
+
+def _with_plus(name: str, value: str) -> str:
+    """The value with its plus signs: one that a link does not escape arrives as a space (WHATWG URL §5.1)."""
+    if name in _BASE64:
+        return value.replace(" ", "+")
+    if name in _INSTANTS and (lost := _LOST_PLUS.fullmatch(value)):
+        return f"{lost[1]}+{lost[2]}"
+    return value
 
 
 def read_whole(parameters: dict[str, str], name: str, most: int) -> int | None:

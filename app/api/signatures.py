@@ -32,6 +32,13 @@ LINK_PARAMETERS = (
 )
 """What goes with a CMS message that is the body itself."""
 
+_JSON_ONLY = frozenset(
+    {
+        *("requirement", "unit", "legal_representative", "same_subject"),
+        *("expected_subject", "expected_uscc", "expected_name"),
+        *("evidence", "fetch", "content", "certificate", "chain", "signature", "signature_format"),
+    }
+)
 _HEADERS = (
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -56,7 +63,7 @@ class SignatureEndpoint:
         media_type = (header(scope, b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
         if media_type != "application/json" and media_type not in CMS_TYPES:
             raise problem("document.media_type", allowed=", ".join(("application/json", *sorted(CMS_TYPES))))
-        parameters = read_parameters(scope, LINK_PARAMETERS if media_type in CMS_TYPES else ())
+        parameters = _parameters(scope, media_type)
         body = await read_octets(receive, self._node.document_limit, "document.too_large")
         if len(body) > _LARGE:
             request = await asyncio.to_thread(_read, body, media_type, parameters)
@@ -77,6 +84,15 @@ class SignatureEndpoint:
         view["receipt"] = await signed_receipt(answer.decision, node, now, answer)
         view["request_id"] = scope["request_id"]
         return to_json(view)
+
+
+def _parameters(scope: Scope, media_type: str) -> dict[str, str]:
+    """What is asked in the link; beside JSON nothing is."""
+    if media_type not in CMS_TYPES:
+        return read_parameters(scope, (), instead=lambda _name: "beside_json")
+    return read_parameters(
+        scope, LINK_PARAMETERS, instead=lambda name: "json_only" if name.partition(".")[0] in _JSON_ONLY else None
+    )
 
 
 def _read(body: bytes, media_type: str, parameters: dict[str, str]) -> SignatureRequest:

@@ -20,6 +20,15 @@ HELP = "为文件或 CMS 签名加盖时间戳 / Timestamp a file, or every sign
 
 _NONCE_BITS = 64
 
+_ODD = {
+    "mail": "是 S/MIME 邮件文本；请先取出签名 / S/MIME text; take the signature out of it first: "
+    "openssl cms -cmsout -in mail.eml -outform DER -out signature.p7s",
+    "bare": "是裸签名，不是 CMS / a bare signature, not CMS: accord lock timestamp FILE",
+    "cut_short": "文件不完整：应有 {announced} 字节，只有 {present} 字节 / "
+    "cut short: {announced} bytes are announced, {present} are there",
+    "unended": "文件不完整：到第 {present} 字节仍未结束 / cut short: it does not end within its {present} bytes",
+}
+
 Stamp = Callable[["Content"], bytes]
 """Gives the token for content."""
 
@@ -37,7 +46,7 @@ def timestamp(
     ],
     file: Annotated[Path | None, typer.Argument(help="要加盖的文件 / file to timestamp")] = None,
     cms: Annotated[
-        Path | None, typer.Option(help="CMS 文件：给每个签名加盖 / CMS file (not PEM): timestamp every signature")
+        Path | None, typer.Option(help="CMS 文件：给每个签名加盖 / CMS file, DER or PEM: timestamp every signature")
     ] = None,
     tsa: Annotated[str | None, typer.Option(help="时间戳机构的地址 / URL of a timestamp authority (RFC 3161)")] = None,
     ca: Annotated[
@@ -147,13 +156,29 @@ def _with(file: Path, tokens: tuple[bytes, ...]) -> bytes:
 
 
 def _read(file: Path) -> bytes:
+    from app.usecases.odd_message import told
     from keys.cms import MAX_LENGTH
 
     with file.open("rb") as stream:
         content = stream.read(MAX_LENGTH + 1)
     if len(content) > MAX_LENGTH:
         fail(f"--cms {file}: 超过 {MAX_LENGTH} 字节 / more than {MAX_LENGTH} bytes", USAGE)
+    if content.lstrip().startswith(b"-----BEGIN "):
+        content = _decoded(file, content)
+    odd = told(content)
+    if odd.get("variant") in _ODD:
+        fail(f"--cms {file}: {_ODD[odd['variant']].format_map(odd)}", USAGE)
     return content
+
+
+def _decoded(file: Path, pem: bytes) -> bytes:
+    from app.usecases.octets import octets_of
+    from registry.errors import QueryRefused
+
+    try:
+        return octets_of(pem.decode("latin-1"), "/cms", "cms")
+    except QueryRefused:
+        fail(f"--cms {file}: PEM 不完整或者有误 / PEM that is cut short or broken", USAGE)
 
 
 def _show(out: Path, made: tuple[bytes, ...], json: bool) -> None:

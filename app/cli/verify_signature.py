@@ -12,6 +12,7 @@ from app.cli.question import refuse
 
 if TYPE_CHECKING:
     from app.messages import Messages
+    from registry.errors import QueryRefused
 
 HELP = (
     "核验文件签名：签名人是谁、锁当时是否有效、签名时间有无凭据。"
@@ -154,7 +155,7 @@ def _answer(
             request = read_request(given, now, stream)
             answer = waited_for(node.signatures.verify(request))
         except QueryRefused as error:
-            refuse(error, catalogue, named)
+            refuse(_hinted(error, named["/signature"], alone=document is None), catalogue, named)
         finally:
             node.reader.close()
         view = signature_view(answer, catalogue, node.origin)
@@ -162,6 +163,22 @@ def _answer(
         view["receipt"] = issue_receipt(answer.decision, node.origin, node.signer, now, answer)
         view["request_id"] = "cli"
     return view
+
+
+def _hinted(error: "QueryRefused", named: str, *, alone: bool) -> "QueryRefused":
+    """The refusal by the ways that a shell has; `alone`: one file was given, as document and signature in one."""
+    from registry.errors import Fault, QueryRefused
+
+    variants = {"document.content_missing": "shell"} | ({"document.malformed": "shell"} if alone else {})
+    faults = []
+    for fault in error.faults:
+        variant = variants.get(fault.code)
+        if variant is not None and "variant" not in fault.params:
+            params = {**fault.params, "variant": variant, "file": named.partition(" ")[2]}
+            pointer = "/signature" if fault.code == "document.content_missing" else fault.pointer
+            fault = Fault(pointer=pointer, code=fault.code, params=params)
+        faults.append(fault)
+    return QueryRefused(*faults)
 
 
 def _lines(view: dict[str, Any], catalogue: "Messages", unnamed: str | None) -> list[str]:

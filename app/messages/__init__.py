@@ -72,12 +72,13 @@ class Messages:
         return None if template is None else self._fill(template, params)
 
     def problem(self, code: str, params: Mapping[str, str | Detail]) -> str:
-        """The sentence for a problem code."""
+        """The sentence for a problem code; a param `variant` chooses among what it has to say."""
         wanted = params.get("wanted")
         filled = {name: self._detail(value) if isinstance(value, Detail) else value for name, value in params.items()}
         if isinstance(wanted, str):
             filled["wanted"] = self._words.get(f"kind.{wanted}", wanted)
-        return self._problems[code].format_map(filled)
+        key = f"{code}#{params['variant']}" if "variant" in params else code
+        return self._problems[key].format_map(filled)
 
     def refusal(self, code: str, detail: str = "") -> str:
         """What a refusal by `keys` or of evidence means; in English with its detail behind it, where that is given."""

@@ -16,9 +16,17 @@ def octets_of(text: str, pointer: str, name: str) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         pass  # white space, the other alphabet, no padding: read with more patience
-    block = _PEM.fullmatch(text) if text.lstrip().startswith("-----BEGIN ") else None
+    pem = text.lstrip().startswith("-----BEGIN ")
+    block = _PEM.fullmatch(text) if pem else None
+    if pem and block is None:
+        # Its hyphens would be read as the other alphabet's.
+        raise _refused(pointer, name=name, variant="pem")
     characters = "".join((block[1] if block else text).split()).translate(_TO_STANDARD).rstrip("=")
     try:
         return base64.b64decode(characters + "=" * (-len(characters) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise QueryRefused(Fault(pointer=pointer, code="query.encoding_malformed", params={"name": name})) from None
+        raise _refused(pointer, name=name) from None
+
+
+def _refused(pointer: str, **params: str) -> QueryRefused:
+    return QueryRefused(Fault(pointer=pointer, code="query.encoding_malformed", params=params))

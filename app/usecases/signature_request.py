@@ -1,6 +1,5 @@
 """Reads what is asked of a document's signatures. Nothing is judged here."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from msgspec import Struct, structs
 from app.usecases.octets import octets_of
 from app.usecases.signature_evidence import Evidence, read_evidence
 from keys.certificate import Certificate
-from keys.content import KINDS, Content, Octets, digested
+from keys.content import KINDS, SM2_E, Content, Octets, digested
 from keys.errors import KeysError
 from registry.errors import Detail, Fault, QueryRefused
 from registry.query import Members, Question, printable, read_certificate_member, read_chain, read_question
@@ -151,8 +150,13 @@ def _content(members: Members) -> Content | None:
     try:
         return digested(kind, value)
     except KeysError as error:
-        member = "digest" if kind in KINDS else "digest_kind"
-        members.fault(member, "digest.malformed", why=Detail(text=error.detail))
+        code, why = "digest.malformed", Detail(text=error.detail)
+        if kind not in KINDS:
+            allowed = ", ".join(KINDS)
+            members.fault("digest_kind", code, variant="kind", value=printable(kind), allowed=allowed, why=why)
+        else:
+            wanted, given = str(len(Octets(b"").digest("sm3" if kind == SM2_E else kind))), str(len(value))
+            members.fault("digest", code, variant="length", kind=kind, wanted_bytes=wanted, given=given, why=why)
         return None
 
 
@@ -164,7 +168,9 @@ def _requirement(members: Members) -> Requirement | None:
     counts: dict[Role, int] = {}
     for role in ROLES:
         value = asked.content.get(role, 0)
-        if type(value) is not int or not 0 <= value <= MAX_SIGNERS:
+        if type(value) is not int:
+            asked.fault(role, "query.wrong_kind", name=role, wanted="integer")
+        elif not 0 <= value <= MAX_SIGNERS:
             asked.fault(role, "query.out_of_range", name=role, minimum="0", maximum=str(MAX_SIGNERS))
         elif value:
             counts[role] = value
@@ -184,8 +190,11 @@ def _fetch(members: Members) -> float | None:
     if asked is None:
         return None
     asked.only(("deadline_ms",))
-    value: Mapping[str, Any] | int | None = asked.content.get("deadline_ms")
-    if type(value) is not int or not 1 <= value <= _MOST_MILLISECONDS:
+    value: Any = asked.content.get("deadline_ms")
+    if value is not None and type(value) is not int:
+        asked.fault("deadline_ms", "query.wrong_kind", name="deadline_ms", wanted="integer")
+        return None
+    if value is None or not 1 <= value <= _MOST_MILLISECONDS:
         asked.fault(
             "deadline_ms", "query.out_of_range", name="deadline_ms", minimum="1", maximum=str(_MOST_MILLISECONDS)
         )

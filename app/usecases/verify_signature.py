@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from app.ports import NodeKeys
+from app.usecases.odd_message import told
 from app.usecases.recognize import Recognizer
 from app.usecases.signature_evidence import SignatureReceipt, read_receipts
 from app.usecases.signature_request import SignatureRequest
@@ -129,7 +130,7 @@ def read_cms(octets: bytes, *, tolerant: bool = False) -> SignedData:
     except KeysError as error:
         if error.code in _NAMES:
             raise _refused("/signature", _NAMES[error.code], why=Detail(text=error.detail)) from None
-        raise _refused("/signature", "document.malformed", why=detail_of(error)) from None
+        raise _refused("/signature", "document.malformed", why=detail_of(error), **told(octets)) from None
 
 
 def _content(message: SignedData, given: Content | None, signers: Sequence[Certificate]) -> Content:

@@ -103,13 +103,25 @@ def test_a_text_that_is_none(service: Service, parameter: str, value: str, code:
     ("instant", "code"),
     [
         ("2026-10-01", "query.time_without_offset"),
-        ("2026-10-01T00:00:00 08:00", "query.time_malformed"),  # an unescaped + is a space
+        ("2026-10-01T00:00:00  08:00", "query.time_malformed"),
+        ("2026-10-01 00:00:00 08:00", "query.time_malformed"),
         ("2026-02-30T00:00:00Z", "query.time_out_of_range"),
         ("0000-01-01T00:00:00Z", "query.time_out_of_range"),
     ],
 )
 def test_a_time_that_is_none(service: Service, name: str, instant: str, code: str) -> None:
     assert_refused(service, with_parameter(name, instant), 422, code, name)
+
+
+@pytest.mark.parametrize("path", [ADDRESS, "/v1/credentials"])
+@pytest.mark.parametrize("name", ["valid_at", "known_at"])
+def test_a_plus_sign_before_an_offset_need_not_be_escaped(service: Service, path: str, name: str) -> None:
+    now = service.get(ADDRESS, link(RECOGNIZED)).json()["valid_at"].replace("Z", "+00:00")
+    asked = {other: value for other, value in link(RECOGNIZED).items() if other != name}
+    others = urlencode(asked).encode() if path == ADDRESS else b"limit=1"
+    response = service.raw("GET", path, others + f"&{name}={now}".encode())
+    assert response.status_code == 200, response.text
+    assert response.json()[name] == now.replace("+00:00", "Z")
 
 
 @pytest.mark.parametrize(

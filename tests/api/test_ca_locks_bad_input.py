@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.api.body import MAX_BODY
+from registry.query import MAX_CHAIN
 from tests.api.lock_place import GOOD, Place, open_place
 from tests.api.service import LANGUAGES, assert_problem, assert_problem_shape
 from tests.support import der_writer as der
@@ -119,6 +120,11 @@ def test_a_certificate_that_cannot_be_read(place: Place, right: dict[str, Any], 
     spoil, code = UNREADABLE[name]
     text = spoil(lock_der)
     assert_refused(place, right | {"certificate": text}, 422, code, "/certificate")
+    if name == "two in PEM":
+        # Of the chain one text may hold several: too many of them are refused, and so is a bad one.
+        text = text * MAX_CHAIN
+        assert_refused(place, right | {"chain": [text]}, 422, "query.too_long", "/chain")
+        return
     assert_refused(place, right | {"chain": [text]}, 422, code, "/chain/0")
     chain = [encoded(lock_der), encoded(lock_der), text]
     assert_refused(place, right | {"chain": chain}, 422, code, "/chain/2")

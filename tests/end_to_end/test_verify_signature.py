@@ -154,6 +154,27 @@ def test_who_has_an_rsa_lock_is_told_how_a_timestamp_proves_his_signature(
         assert signer["proven_time"]["kind"] == "timestamp"
 
 
+def test_a_mistake_names_the_command_that_was_meant(fresh: Path, desk: Path, tmp_path: Path) -> None:
+    alone, text, bare = desk / "bid.p7s", tmp_path / "bid.txt", tmp_path / "bid.sig"
+    text.write_text("测试投标文件", encoding="utf-8")
+    bare.write_bytes(bytes.fromhex("3006020101020101"))
+    cut = tmp_path / "cut.p7s"
+    cut.write_bytes(alone.read_bytes()[:-7])
+    size = alone.stat().st_size
+    for arguments, said, english in (
+        ((str(alone),), f"verify-signature 原文 --signature {alone}", f"verify-signature DOCUMENT --signature {alone}"),
+        ((str(text),), f"verify-signature {text} --signature 签名文件", f"verify-signature {text} --signature SIGN"),
+        ((str(text), f"--signature={bare}"), "--format raw", "--format raw"),
+        ((str(cut),), f"应有 {size} 字节，实有 {size - 7} 字节", f"announces {size} bytes, {size - 7} are there"),
+    ):
+        outcome = accord(fresh, "verify-signature", *arguments, *WHERE)
+        assert (outcome.code, said in outcome.errors, "/content" in outcome.errors) == (2, True, False), outcome
+        assert english in accord(fresh, "verify-signature", *arguments, *WHERE, "--lang=en").errors
+    # With a document beside it nothing was forgotten.
+    both = accord(fresh, "verify-signature", str(text), f"--signature={text}", *WHERE)
+    assert (both.code, "是否忘了" in both.errors) == (2, False)
+
+
 def test_mistakes_are_told_in_one_line(fresh: Path, desk: Path) -> None:
     for arguments in (
         (str(desk / "nothing"),),

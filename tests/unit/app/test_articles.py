@@ -66,7 +66,7 @@ def test_the_shell_cites_laws_as_each_language_does() -> None:
     view = {"label": "z", "decision": "recognized", "credential": None, "conditions": [], "checks": []}
     view["reasons"] = [reason]
     told = {language: "\n".join(render(view, messages(language))) for language in ("zh-CN", "en")}
-    assert "《电子签名法》第十四条; 《要点》（渝府办发〔2023〕15号）（十九）; 《办法》" in told["zh-CN"]
+    assert "《电子签名法》第十四条；《要点》（渝府办发〔2023〕15号）（十九）；《办法》" in told["zh-CN"]
     assert "电子签名法 art. 14; 要点 渝府办发〔2023〕15号 （十九）; 办法" in told["en"]
 
 

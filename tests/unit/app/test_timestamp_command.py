@@ -1,5 +1,6 @@
 """`accord lock timestamp`: tokens of files and of signatures, from the demonstration and from elsewhere."""
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -173,6 +174,24 @@ def test_nothing_is_overwritten(accord: Accord) -> None:
     result = accord("offer", "-o", "offer")
     assert (result.exit_code, Path("offer").read_bytes()) == (2, CONTENT)
     assert "offer: 已存在" in result.stderr
+
+
+def test_a_cms_file_in_pem_is_read(accord: Accord) -> None:
+    octets = message(CONTENT, *TWO)
+    pem = b"-----BEGIN CMS-----\n" + base64.encodebytes(octets) + b"-----END CMS-----\n"
+    Path("signed.pem").write_bytes(pem)
+    with tsa() as url:
+        well(accord("--cms", "signed.pem", "-o", "out", "--tsa", url))
+    assert len(parse_cms(Path("out").read_bytes()).signers) == 2
+    for content, named in (
+        (pem[:-30], "PEM"),
+        (octets[:-1], f"{len(octets)} bytes are announced, {len(octets) - 1} are there"),
+        (b"\x30\x80" + octets[4:-1], "it does not end"),
+        (b"MIME-Version: 1.0\r\n\r\n", "S/MIME"),
+        (b"\x80" * 64, "a bare signature"),
+    ):
+        Path("odd").write_bytes(content)
+        refused(accord("--cms", "odd", "-o", "token"), named)
 
 
 def test_what_nobody_signed_is_told(accord: Accord) -> None:
