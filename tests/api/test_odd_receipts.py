@@ -253,7 +253,8 @@ def check(issuer: Issuer, claims: Claims) -> None:
         assert FALSE[language] not in out
         assert len(out.splitlines()) >= (7 if verdict.genuine or verdict.said is not None else 1)
         if verdict.genuine:
-            assert f"({claims['decision']})" in out
+            brackets = "（{}）" if language == "zh-CN" else "({})"
+            assert brackets.format(claims["decision"]) in out
     told = json.loads(issuer.shown(claims, "--json")[1])
     assert told["genuine"] is verdict.genuine
     report = issuer.report(claims)

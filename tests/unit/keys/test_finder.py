@@ -178,6 +178,20 @@ def test_what_no_ca_signed_makes_nothing_dear(before: bool) -> None:
     assert find(lock(), hints, [read(root())]).certificates == (lock(), read(ca()), read(root()))
 
 
+def test_more_than_can_be_looked_at_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    bulk = der.Extension("1.2.3", bytes(60_000))
+    long = [read(Authority.root(KIND, "大", seed=str(number), more=(bulk,))) for number in range(5)]
+    assert step(lock(), [read(ca()), *long], [read(root())]) == "too_complex"
+    monkeypatch.setattr(ground, "MAX_CHECKED", 4)
+    assert step(lock(), [read(ca()), *crossing(5)], [read(root())]) == "too_complex"
+    assert find(lock(), [read(ca()), *crossing(4)], [read(root())]).certificates[1] == read(ca())
+
+
+def test_what_the_node_holds_and_is_no_ca_is_nobodys_issuer() -> None:
+    found = PathFinder().find_all(lock(), [read(ca())], [read(root())], AT, [lock(2)])
+    assert found.paths[0].certificates == (lock(), read(ca()), read(root()))
+
+
 @pytest.mark.parametrize("place", [0, -1])
 def test_genuine_certificates_hide_no_path_but_are_refused_together(place: int) -> None:
     """A path that is not looked at could be the one that tells."""

@@ -210,6 +210,8 @@ def test_an_accusation_by_a_responder_who_cannot_be_judged_leaves_doubt(brought:
     assert status() == MISSING
     assert status(said()) == CONTRADICTORY
     assert status(said(status="revoked")) == REVOKED
+    data = said(Responder.delegated(ca(), no_check=False), status="revoked", revoked_at=AT + DAY)
+    assert status(said()) == GOOD, "it accuses of nothing that counts by then"
     assert told(judge(LOCK, roots_only(), stapled=(said(Responder.delegated(ca())),)), "status") == GOOD
 
 
